@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from multiunet.domains.config import Checkpoints
 from multiunet.domains.labelled import Labelled
 from multiunet.domains.runs import Run, load
+from multiunet.domains.setting_types import Checkpoints
 from multiunet.geometries.grid.fuse import fuse_layers
 
 Values = NDArray[np.float64]

@@ -32,7 +32,7 @@ from calibration_runs import DATA, PATCH, ROOT, Words, multiunet
 from micrographs import super_alloy, table
 from stated import Table, class_figures, collect, fit_temperature, join, keep, open_joined, temper
 
-from multiunet.domains.config import Checkpoints
+from multiunet.domains.setting_types import Checkpoints
 from multiunet.training.run_folder import environment
 
 RESULTS = ROOT / "benchmarks" / "results" / "uncertainty_sources.json"

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from multiunet.domains.config import Split
+from multiunet.domains.setting_types import Split
 from multiunet_cli.options import only
 from multiunet_cli.process import command
 

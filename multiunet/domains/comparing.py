@@ -11,7 +11,7 @@ from typing import Any
 from multiunet.domains.comparison import Candidate, Comparison, RowScores, pair, rank
 from multiunet.domains.config import EvaluateOptions, absolute, checked
 from multiunet.domains.evaluation import Scored, pool, score_pieces
-from multiunet.domains.inference import describe_prediction, settle_samples
+from multiunet.domains.predicting import describe_prediction, settle_samples
 from multiunet.domains.runs import Run, all_runs, check_predicts, check_same_split, join_runs, open_runs, spec_of
 from multiunet.errors import InputError
 from multiunet.files import AnyPath, as_paths

@@ -6,10 +6,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 from multiunet.domains.calibration import with_calibration
-from multiunet.domains.config import Split, checked
+from multiunet.domains.config import checked
 from multiunet.domains.remarks import no_remarks
 from multiunet.domains.report.page import MOST_BYTES, TEMPLATES, render
 from multiunet.domains.runs import all_runs, check_predicts, open_runs
+from multiunet.domains.setting_types import Split
 from multiunet.errors import InputError
 from multiunet.files import AnyPath, check_file, make_parent, write_text
 from multiunet.training.run_folder import RunFolder

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from multiunet.device import pick_device
 from multiunet.domains.calibration import with_calibration
 from multiunet.domains.config import EvaluateOptions, Options, PredictOptions, absolute, checked, panel_of
 from multiunet.domains.evaluation import Trained
 from multiunet.domains.evaluation import evaluate as evaluate_models
-from multiunet.domains.exports import exported
 from multiunet.domains.generators import Generators
-from multiunet.domains.question_options import QuestionOptions
+from multiunet.domains.predicting import describe_prediction, prepare, settle_samples
 from multiunet.domains.remarks import gather_remarks, remark
 from multiunet.domains.result import Report
 from multiunet.domains.runs import (
@@ -25,35 +23,22 @@ from multiunet.domains.runs import (
     check_same_split,
     check_shared,
     folds_in,
-    hash_weights,
     join_runs,
-    name_run,
     open_runs,
-    precision_of,
     spec_of,
     take_average,
 )
 from multiunet.domains.sample_options import GeneratorEvaluate
 from multiunet.domains.spec import DomainSpec, domain_spec, domains
-from multiunet.domains.statements import make_statements
 from multiunet.domains.tiled_options import PredictTiles
+from multiunet.domains.workers import predict_with_workers
 from multiunet.errors import InputError
-from multiunet.files import AnyPath, as_paths, check_folder
+from multiunet.files import AnyPath, as_paths
 from multiunet.geometries.grid.fuse import fuse_layers
-from multiunet.prediction import PredictionStore
-from multiunet.prediction.ensemble import members
-from multiunet.prediction.ledger import Ledger, Part
 from multiunet.prediction.tile_memory import compute_spare_memory
 from multiunet.progress import ConsoleProgress, Progress
 from multiunet.training.run_folder import RunFolder
-from multiunet.uncertainty import dropouts
-from multiunet.uncertainty.statements import describe
 from multiunet.wording import counted
-
-APART = {"device", "export", "export_as", "export_what", "overwrite", "memory", "tile_batch", "resume", "part", "dask"}
-"""Settings that a prediction does not depend on, or only by what its ledger keeps."""
-
-Sampled = TypeVar("Sampled", PredictOptions, EvaluateOptions, QuestionOptions)
 
 
 def predict(
@@ -76,41 +61,14 @@ def predict(
     Raises:
         InputError: for a bad run, bad input, or an ``out`` that exists.
     """
-    out = Path(out)
-    run, store, chosen = _ready(path, options, out, name)
+    prepared = prepare(path, options, out, name)
+    run, chosen = prepared.run, prepared.options
     with ConsoleProgress() if progress is None else progress as shown:
         if isinstance(chosen, PredictTiles) and chosen.dask is not None:
-            from multiunet.domains.workers import predict_with_workers  # whose workers predict as this function does
-
             run.domain.inputs(run.config, run.info, chosen)
-            return predict_with_workers(as_paths(path), chosen, out, run.spec.name, shown)
-        if not _predict_into(store, run, chosen, shown):
-            return []
-    if (folder := chosen.export) is None:
-        return []
-    return exported(folder, lambda: run.domain.export(out, folder, run.info, chosen))
-
-
-def _predict_into(store: PredictionStore, run: Run, options: PredictOptions, progress: Progress) -> bool:
-    """Predict into the store, or its part; return whether the store is complete."""
-    model = replace(run.model, net=fuse_layers(run.model.net))
-    ledger = store.ledger
-    try:
-        with store:
-            run.domain.predict(model, run.config, run.info, options, store, progress)
-            if ledger is None or not ledger.in_parts:
-                return True
-            if not store.close_part():
-                left = ", ".join(map(str, ledger.missing_parts())) or "none, another part completes it"
-                progress.note(f"{store.path}: part {ledger.part} is done; still missing: {left}")
-                return False
-            run.domain.predict(model, run.config, run.info, options, store, progress)
-            return True
-    except KeyboardInterrupt:
-        if ledger is not None and not ledger.is_empty():
-            how = "the same command" if ledger.in_parts else "the same command with `resume`"
-            progress.note(f"{store.path}: what is done is kept; {how} goes on from there")
-        raise
+            return predict_with_workers(as_paths(path), chosen, Path(out), run.spec.name, shown)
+        whole = prepared.make(shown)
+    return prepared.export() if whole else []
 
 
 def check_predict(
@@ -124,85 +82,12 @@ def check_predict(
     Raises:
         InputError: for a bad run, bad input, too little memory, or an ``out`` or export that cannot be written.
     """
-    run, _, chosen = _ready(path, options, out, name)
+    prepared = prepare(path, options, out, name)
+    run, chosen = prepared.run, prepared.options
     inputs = run.domain.inputs(run.config, run.info, chosen)
     if (memory := getattr(chosen, "memory", None)) is not None:  # of those that predict tile by tile
         compute_spare_memory(memory, pick_device(chosen.device))
     return run, inputs
-
-
-def _ready(
-    path: AnyPath | Sequence[AnyPath], options: PredictOptions | Mapping[str, Any], out: AnyPath, name: str | None
-) -> tuple[Run, PredictionStore, PredictOptions]:
-    folders = [RunFolder.open(run) for run in all_runs(path)]
-    spec = spec_of(folders[0], name)
-    chosen = checked(spec.predict, options)
-    runs = open_runs(folders, spec.name, chosen.device, chosen.checkpoints)
-    check_predicts(runs)
-    run = join_runs(runs)
-    chosen = settle_samples(absolute(chosen), run)
-    named = ", ".join(map(str, as_paths(path)))
-    run, fit = with_calibration(run, [*as_paths(path), *(folder.path for folder in folders)], chosen, named)
-    stated = make_statements(run.model, chosen, named, spec)
-    run = replace(run, model=replace(run.model, statements=stated))
-    attrs = {
-        "domain": run.spec.name,
-        "task": run.model.task.kind,
-        "run": ", ".join(name_run(folder.path) for folder in folders),
-        "weights": hash_weights(run.model.net),
-        "checkpoints": chosen.checkpoints,
-        "samples": chosen.samples,
-        "seed": chosen.seed,
-        "precision": precision_of(run, chosen.device, getattr(chosen, "precision", None)),
-        "prediction": describe_prediction(chosen, run),
-        "lowest": run.model.task.lowest,
-        "calibration": None if fit is None else fit.model_dump(mode="json"),
-        **describe(stated),
-    }
-    store = PredictionStore(out, attrs, chosen.overwrite, _make_ledger(out, attrs, chosen))
-    if chosen.export is not None:
-        if Path(out).absolute() in (chosen.export, *chosen.export.parents):
-            raise InputError(f"{chosen.export}: `export` is in the prediction itself, {out}; choose a folder beside it")
-        check_folder(chosen.export, chosen.overwrite)
-    return run, store, chosen
-
-
-def _make_ledger(out: AnyPath, attrs: Mapping[str, Any], options: PredictOptions) -> Ledger | None:
-    """Return the record of a prediction that is made tile by tile; None of others."""
-    if not isinstance(options, PredictTiles):
-        return None
-    part = None if options.part is None else Part.of(options.part)
-    settings = json.loads(options.model_dump_json(exclude=APART))
-    plan = {**attrs, **settings, "parts": 1 if part is None else part.count}
-    return Ledger(Path(out), plan, part, options.resume)
-
-
-def settle_samples(options: Sampled, run: Run) -> Sampled:
-    """Return the settings with one sample where the network has no dropout: all would be the same.
-
-    Raises:
-        InputError: when several were asked for, or only some runs of an ensemble have dropout.
-    """
-    nets = members(run.model.net)
-    without = sum(not dropouts(net) for net in nets)
-    alone = len(nets) == 1 and not options.other_samples()
-    zero = "; epistemic is 0 by definition" if alone else ""
-    if options.samples == 1 or not without:
-        if options.samples == 1 and alone:
-            remark("`samples=1`: a single pass without dropout, so epistemic is 0 by definition")
-        return options
-    if without < len(nets):
-        have = "has" if without == 1 else "have"
-        raise InputError(
-            f"`samples={options.samples}`: {without} of the {len(nets)} runs {have} no dropout; pass `samples=1`"
-        )
-    if "samples" in options.model_fields_set:
-        raise InputError(
-            f"`samples={options.samples}`: {run.folder.path} was trained without dropout, so all samples would be the "
-            "same; leave `samples` out, or give `samples=1`"
-        )
-    remark(f"{run.folder.path}: trained without dropout, so one sample is taken, not several{zero}")
-    return options.model_copy(update={"samples": 1})
 
 
 def evaluate(
@@ -330,15 +215,6 @@ def _evaluate_folds(
     planned = getattr(runs[0].config, "folds", None) or len(runs)
     of = "" if planned == len(runs) else f"{len(runs)} of "
     return replace(report, scored=f"{report.scored}, {of}{counted(planned, 'fold')} pooled")
-
-
-def describe_prediction(options: PredictOptions | EvaluateOptions, run: Run) -> str:
-    """Say what a prediction is the mean of."""
-    several = f"{options.samples} Monte-Carlo samples, seed {options.seed}"
-    words = ["one pass without dropout" if options.samples == 1 else several]
-    if (count := len(members(run.model.net))) > 1:
-        words.append(f"of each of {count} {'runs' if options.checkpoints == 'best' else 'kept checkpoints'}")
-    return ", ".join([*words, *run.domain.ways(run.config, run.info, options)])
 
 
 def measure(name: str, options: Options | Mapping[str, Any], out: AnyPath | None = None) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, ValidationError, model_validator
 
-from multiunet.domains.config import Split
+from multiunet.domains.setting_types import Split
 from multiunet.domains.value_words import say_what_is_wrong
 from multiunet.errors import InputError
 from multiunet.training.run_places import RUN, resolve_places

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from multiunet.domains.config import CHECKPOINTS, Checkpoints, Options, option
+from multiunet.domains.config import CHECKPOINTS, Options, option
 from multiunet.domains.device_names import Device
+from multiunet.domains.setting_types import Checkpoints
 
 
 class QuestionOptions(Options):

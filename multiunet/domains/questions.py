@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from multiunet.domains.config import absolute, checked
-from multiunet.domains.inference import settle_samples
+from multiunet.domains.predicting import settle_samples
 from multiunet.domains.question import Question
 from multiunet.domains.question_options import QuestionOptions
 from multiunet.domains.runs import all_runs, check_predicts, hash_weights, join_runs, open_runs, spec_of

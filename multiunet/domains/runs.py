@@ -13,11 +13,12 @@ from torch import Tensor, nn
 
 from multiunet.core import Geometry
 from multiunet.device import computes_in_bf16, pick_device
-from multiunet.domains.config import Checkpoints, validated
+from multiunet.domains.config import validated
 from multiunet.domains.domain import Domain
 from multiunet.domains.info import FILE, read_json
 from multiunet.domains.model import Model
 from multiunet.domains.remarks import remark
+from multiunet.domains.setting_types import Checkpoints
 from multiunet.domains.spec import DomainSpec, domain_spec, domains
 from multiunet.errors import InputError
 from multiunet.files import AnyPath, as_paths
@@ -239,7 +240,7 @@ def join_runs(runs: Sequence[Run]) -> Run:
     if not others:
         return first
     for other in others:
-        check_shared(first, other, list(first.info.shared()))
+        check_shared(first, other, list(_shared_of(first)))
     nets = [first.domain.reading_like(net, run.info, first.info) for run in runs for net in members(run.model.net)]
     ensemble = Ensemble(nets, [task for run in runs for task in tasks_of(run.model.net, run.model.task)])
     return replace(first, model=replace(first.model, net=ensemble.eval()))
@@ -277,18 +278,23 @@ def spec_of(folder: RunFolder, name: str | None = None) -> DomainSpec:
 
 
 def check_shared(first: Run, other: Run, fields: Sequence[str]) -> None:
-    """Check that two runs agree in these fields of their dataset info.
+    """Check that two runs agree in these fields of their dataset info, or settings.
 
     Raises:
         InputError: naming the field in which they differ.
     """
-    there, here = (run.info.shared() for run in (first, other))
+    there, here = map(_shared_of, (first, other))
     for field in fields:
         if there.get(field) != here.get(field):
             raise InputError(
                 f"{other.folder.path}: cannot join {first.folder.path}, because their {field} differ "
                 f"({there.get(field)} there, {here.get(field)} here)"
             )
+
+
+def _shared_of(run: Run) -> dict[str, Any]:
+    """Return what all members of an ensemble must share, by name."""
+    return {**run.info.shared(), **{f"`{name}`": getattr(run.config, name) for name in run.config.shared}}
 
 
 def hash_weights(net: nn.Module) -> str:

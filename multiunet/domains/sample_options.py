@@ -8,8 +8,9 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, model_validator
 
-from multiunet.domains.config import EvaluateOptions, FloatList, Options, option
+from multiunet.domains.config import EvaluateOptions, Options, option
 from multiunet.domains.device_names import Device
+from multiunet.domains.setting_types import FloatList
 from multiunet.training.recipe import LONGEST_AVERAGE
 
 SamplerName = Literal["heun", "euler", "ancestral", "dpm++2m"]

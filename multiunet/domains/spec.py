@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import create_model
 
-from multiunet.domains.config import EvaluateOptions, Options, PredictOptions, Split, TrainConfig, option
+from multiunet.domains.config import EvaluateOptions, Options, PredictOptions, TrainConfig, option
 from multiunet.domains.question_options import QuestionOptions
 from multiunet.domains.sample_options import SampleOptions
+from multiunet.domains.setting_types import Split
 from multiunet.errors import InputError
 from multiunet.wording import did_you_mean
 

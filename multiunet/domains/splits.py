@@ -8,8 +8,9 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, field_validator, model_validator
 
-from multiunet.domains.config import Split, TrainConfig, option
+from multiunet.domains.config import TrainConfig, option
 from multiunet.domains.groups import check_pattern
+from multiunet.domains.setting_types import Split
 from multiunet.errors import InputError
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from multiunet.domains.predicting import prepare
 from multiunet.domains.tiled_options import PredictTiles
 from multiunet.errors import InputError, RunError
 from multiunet.lock import is_held
@@ -83,15 +84,14 @@ def _make_part(
     Args:
         before: what was at the place of the prediction at the begin, see ``_identify``.
     """
-    from multiunet.domains.inference import predict
-
     # of a part that was made before, whose worker was lost before it could say so
     while is_done(Path(out), Part.of(part)) and is_held(lock_of(Path(out))):  # another part joins all
         time.sleep(1)
     if _identify(Path(out)) != before:  # the prediction is complete
         return []
     with _one_at_a_time:  # a worker may have several threads
-        return [str(file) for file in predict(runs, {**settings, "part": part}, out, name, SILENT)]
+        prepared = prepare(runs, {**settings, "part": part}, out, name)
+        return [str(file) for file in prepared.export()] if prepared.make(SILENT) else []
 
 
 def _identify(path: Path) -> int | None:

@@ -18,7 +18,7 @@ from multiunet_datasets import synthetic
 from multiunet_datasets.variants import write_variants
 from PIL import Image
 
-from multiunet.domains import calibration, inference
+from multiunet.domains import calibration, inference, predicting
 from multiunet.domains.runs import Run
 
 ROOT = Path(__file__).parents[2]
@@ -159,13 +159,14 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def two_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a network with dropout two samples are taken, not sixteen, where a command does not say how many."""
-    settle, samplings = inference.settle_samples, calibration._samplings
+    settle, samplings = predicting.settle_samples, calibration._samplings
 
     def few(options: Any, run: Run) -> Any:
         settled = settle(options, run)
         return settled.model_copy(update={"samples": 2 if settled.samples == 16 else settled.samples})
 
-    monkeypatch.setattr(inference, "settle_samples", few)
+    for module in (inference, predicting):
+        monkeypatch.setattr(module, "settle_samples", few)
     monkeypatch.setattr(calibration, "_samplings", lambda *given: [2 if n == 16 else n for n in samplings(*given)])
 
 

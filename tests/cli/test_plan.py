@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter
 
-from multiunet.domains.config import Bytes
+from multiunet.domains.setting_types import Bytes
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ from typing import ClassVar
 import pytest
 from pydantic import ValidationError
 
-from multiunet.domains.config import EvaluateOptions, StrList, TrainConfig, checked, option
+from multiunet.domains.config import EvaluateOptions, TrainConfig, checked, option
+from multiunet.domains.setting_types import StrList
 from multiunet.errors import InputError
 
 

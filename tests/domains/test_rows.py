@@ -44,9 +44,7 @@ def test_the_commonest_sign_of_the_first_line_parts_cells(tmp_path: Path) -> Non
         ),
     ],
 )
-def test_tables_of_images_name_the_wrong_line(
-    read: Callable[[Path], object], text: str, tmp_path: Path
-) -> None:
+def test_tables_of_images_name_the_wrong_line(read: Callable[[Path], object], text: str, tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     (tmp_path / "a.png").touch()
     path.write_text(text)

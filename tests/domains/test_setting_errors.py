@@ -7,12 +7,13 @@ import contextlib
 import pytest
 from pydantic import ValidationError
 
-from multiunet.domains.config import TrainConfig, Widths, checked, option
+from multiunet.domains.config import TrainConfig, checked, option
 from multiunet.domains.genome.config import GenomeTrain
 from multiunet.domains.graph.nodes.config import GraphTrain
 from multiunet.domains.graph.sets.config import GraphsTrain
 from multiunet.domains.image.config import ImageMeasure, ImagePredict, ImageTrain
 from multiunet.domains.setting_errors import explain
+from multiunet.domains.setting_types import Widths
 from multiunet.errors import InputError
 
 

@@ -9,19 +9,13 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, ModelWrapValidatorHandler, model_validator
 
-from multiunet.domains.config import (
-    Bytes,
-    Options,
-    StrList,
-    Widths,
-    option,
-    split_commas,
-)
+from multiunet.domains.config import Options, option
 from multiunet.domains.genome.annotation import settings as annotation
 from multiunet.domains.genome.generation import settings as generation
 from multiunet.domains.genome.network_settings import NetworkTrain
 from multiunet.domains.genome.several.settings import GenomeChoice, SeveralTrain
 from multiunet.domains.sample_options import GeneratorEvaluate, SampleOptions
+from multiunet.domains.setting_types import Bytes, StrList, Widths, split_commas
 from multiunet.domains.splits import FoldsTrain
 from multiunet.domains.task_defaults import validate_filled
 from multiunet.domains.tiled_options import PredictTiles

@@ -6,11 +6,11 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from multiunet.domains.config import Split
 from multiunet.domains.genome.extremes import Extreme
 from multiunet.domains.genome.several.conditions import AnyCondition
 from multiunet.domains.info import ClassLabels, DatasetInfo, Labels, Quantities, Record, Splits
 from multiunet.domains.planned import TrainingPlan
+from multiunet.domains.setting_types import Split
 from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
 from multiunet.training.recipe import Layout

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from multiunet.domains.config import Split
 from multiunet.domains.genome.config import GenomeTrain
 from multiunet.domains.genome.info import GenomeInfo
+from multiunet.domains.setting_types import Split
 from multiunet.domains.summary import summarise_target
 from multiunet.wording import counted, listing
 

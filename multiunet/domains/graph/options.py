@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import field_validator, model_validator
 
-from multiunet.domains.config import (
-    Options,
-    PrecisionName,
-    PredictClasses,
-    Split,
-    StrList,
-    TrainConfig,
-    option,
-)
+from multiunet.domains.config import Options, PredictClasses, TrainConfig, option
+from multiunet.domains.setting_types import PrecisionName, Split, StrList
 
 MOST_POSITIONS = 64
 """Positional encodings of a node, at most."""
@@ -53,6 +46,8 @@ class PoolTrain(TrainConfig):
 
 class EdgesTrain(TrainConfig):
     """Settings of the edges that networks of graphs read."""
+
+    shared: ClassVar[tuple[str, ...]] = ("undirected",)
 
     undirected: bool = option(True, "add the reverse of each edge that has none", "Data")
     edge_columns: StrList | None = option(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
-from multiunet.domains.config import Split
 from multiunet.domains.info import Record
+from multiunet.domains.setting_types import Split
 
 
 class Spread(Record):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
-from multiunet.domains.config import Split
 from multiunet.domains.image.data.instances import Touching
 from multiunet.domains.image.files.overlapping import Layout
 from multiunet.domains.info import Record
+from multiunet.domains.setting_types import Split
 
 
 class Masks(Record):

@@ -7,7 +7,8 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from multiunet.domains.config import CHECKPOINTS, RAW, Checkpoints, Options, StrList, TextList, option
+from multiunet.domains.config import CHECKPOINTS, RAW, Options, option
+from multiunet.domains.setting_types import Checkpoints, StrList, TextList
 
 Format = Literal["onnx", "pt2", "bioimageio"]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from multiunet.domains.config import Options, StrList, TextList, option
+from multiunet.domains.config import Options, option
+from multiunet.domains.setting_types import StrList, TextList
 
 
 class ShareOptions(Options):

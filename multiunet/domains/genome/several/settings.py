@@ -6,7 +6,8 @@ from typing import Self
 
 from pydantic import model_validator
 
-from multiunet.domains.config import Options, StrList, TrainConfig, option
+from multiunet.domains.config import Options, TrainConfig, option
+from multiunet.domains.setting_types import StrList
 
 ENDINGS = (".tsv", ".csv")
 """Endings of a table of genomes; other files are sequences."""

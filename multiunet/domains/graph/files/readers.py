@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from multiunet.domains.config import Split
 from multiunet.domains.graph.files.archives import Arrays, Keys, read_arrays
 from multiunet.domains.graph.files.checks import (
     NODES_AND_EDGES,
@@ -27,6 +26,7 @@ from multiunet.domains.graph.files.graphml import read_graphml
 from multiunet.domains.graph.files.ogb import is_ogb, read_ogb
 from multiunet.domains.graph.files.splits import read_split_arrays
 from multiunet.domains.graph.files.tables import Columns, Tables, numbers_of_labels
+from multiunet.domains.setting_types import Split
 from multiunet.errors import InputError
 
 KEYS: Keys = {**NODES_AND_EDGES, "y": ("y", "node_labels", "labels")}

@@ -7,11 +7,11 @@ from collections.abc import Collection, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from multiunet.domains.config import Split
 from multiunet.domains.graph.files.cells import MISSING, Words
 from multiunet.domains.graph.files.sheet import Table
 from multiunet.domains.graph.files.splits import masks_of_words, names_words_of_splits, split_of_name, split_of_word
 from multiunet.domains.remarks import remark_file
+from multiunet.domains.setting_types import Split
 from multiunet.errors import InputError
 from multiunet.wording import listing
 

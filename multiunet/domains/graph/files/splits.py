@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from multiunet.domains.config import Split
 from multiunet.domains.graph.files.cells import MISSING
 from multiunet.domains.remarks import remark_file
+from multiunet.domains.setting_types import Split
 from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
 from multiunet.wording import listing

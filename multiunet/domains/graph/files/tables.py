@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from multiunet.domains.config import Split
 from multiunet.domains.graph.files.attributes import Attributes, choose_attributes, edge_attributes, node_features
 from multiunet.domains.graph.files.cells import MISSING, Words, finite
 from multiunet.domains.graph.files.sheet import Table
 from multiunet.domains.graph.files.split_columns import read_split_columns
 from multiunet.domains.graph.files.splits import resembles_split
+from multiunet.domains.setting_types import Split
 from multiunet.errors import InputError
 from multiunet.wording import listing
 

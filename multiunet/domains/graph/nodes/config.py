@@ -7,13 +7,9 @@ from typing import ClassVar, Literal
 
 from pydantic import model_validator
 
-from multiunet.domains.config import (
-    EvaluateOptions,
-    StrList,
-    Widths,
-    option,
-)
+from multiunet.domains.config import EvaluateOptions, option
 from multiunet.domains.graph.options import NetworkTrain, PredictRows
+from multiunet.domains.setting_types import StrList, Widths
 from multiunet.domains.splits import FoldsTrain
 from multiunet.training.recipe import OptimizerName, ScheduleName
 

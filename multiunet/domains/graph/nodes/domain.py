@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from multiunet.device import pick_device
 from multiunet.domains.cases import Album
-from multiunet.domains.config import EvaluateOptions, PredictOptions, Split
+from multiunet.domains.config import EvaluateOptions, PredictOptions
 from multiunet.domains.digest import check_unchanged
 from multiunet.domains.domain import Domain, Validator
 from multiunet.domains.evaluation import score_pieces
@@ -48,6 +48,7 @@ from multiunet.domains.graph.task import make_task
 from multiunet.domains.labelled import Baseline, Labelled, Piece
 from multiunet.domains.model import DEFAULT_BUDGET, Budget, Model, Planned
 from multiunet.domains.remarks import remark
+from multiunet.domains.setting_types import Split
 from multiunet.errors import InputError
 from multiunet.files import check_file
 from multiunet.geometries.graph.field import GraphField

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from multiunet.domains.config import Split
 from multiunet.domains.graph.files.readers import GraphFile
 from multiunet.domains.graph.nodes.config import GraphTrain
 from multiunet.domains.remarks import remark
+from multiunet.domains.setting_types import Split
 from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
 from multiunet.seeds import permutation

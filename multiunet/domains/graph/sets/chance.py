@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from multiunet.domains.config import Split
+from multiunet.domains.setting_types import Split
 from multiunet.domains.splits import SPLITS
 from multiunet.domains.units import choose_units, deal_units, gather_units, spread_classes
 from multiunet.errors import InputError

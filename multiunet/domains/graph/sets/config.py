@@ -7,15 +7,9 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from multiunet.domains.config import (
-    EvaluateOptions,
-    Options,
-    StrList,
-    Widths,
-    option,
-    split_commas,
-)
+from multiunet.domains.config import EvaluateOptions, Options, option
 from multiunet.domains.graph.options import NetworkTrain, PredictRows
+from multiunet.domains.setting_types import StrList, Widths, split_commas
 from multiunet.domains.splits import SplitTrain
 
 Readouts = Annotated[list[Literal["mean", "max", "sum"]], BeforeValidator(split_commas), Field(min_length=1)]

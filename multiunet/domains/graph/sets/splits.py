@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from multiunet.domains.config import Split
 from multiunet.domains.graph.files.collection import GraphSet
 from multiunet.domains.graph.sets.chance import EachAlone, Together
 from multiunet.domains.graph.sets.config import GraphsTrain
 from multiunet.domains.groups import check_together, group_names, warn_of_parted
+from multiunet.domains.setting_types import Split
 from multiunet.domains.splits import SPLITS, read_splits
 from multiunet.domains.units import gather_units
 from multiunet.errors import InputError

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator
 
-from multiunet.domains.config import split_names
+from multiunet.domains.setting_types import split_names
 
 EXAMPLES = {"noise": "noise:25", "blur": "blur:2", "down": "down:4"}
 """A text of each kind."""

@@ -7,9 +7,10 @@ from typing import ClassVar, Self
 
 from pydantic import model_validator
 
-from multiunet.domains.config import Bytes, IntList, PrecisionName, option
+from multiunet.domains.config import option
 from multiunet.domains.image.config.prediction import FLIPS, PREDICTION_MEMORY, VIEWS, check_views
 from multiunet.domains.sample_options import GeneratorEvaluate
+from multiunet.domains.setting_types import Bytes, IntList, PrecisionName
 
 
 class ImageEvaluate(GeneratorEvaluate):

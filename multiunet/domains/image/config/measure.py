@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from multiunet.domains.config import Options, StrList, option
+from multiunet.domains.config import Options, option
 from multiunet.domains.image.config.data import PIXEL_SIZE
 from multiunet.domains.image.config.types import PixelSize
+from multiunet.domains.setting_types import StrList
 
 
 class ImageMeasure(Options):

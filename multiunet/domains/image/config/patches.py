@@ -6,8 +6,9 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from multiunet.domains.config import IntList, option
+from multiunet.domains.config import option
 from multiunet.domains.image.config.data import DataSettings
+from multiunet.domains.setting_types import IntList
 
 
 class PatchSettings(DataSettings):

@@ -7,9 +7,10 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, model_validator
 
-from multiunet.domains.config import Bytes, PrecisionName, PredictClasses, option, split_commas
+from multiunet.domains.config import PredictClasses, option
 from multiunet.domains.image.config.data import PIXEL_SIZE
 from multiunet.domains.image.config.types import ChannelList, CropBar, PixelSize
+from multiunet.domains.setting_types import Bytes, PrecisionName, split_commas
 from multiunet.domains.tiled_options import PredictTiles
 
 ExportKind = Literal[

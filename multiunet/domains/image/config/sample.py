@@ -8,9 +8,10 @@ from typing import Any, Self
 
 from pydantic import model_validator
 
-from multiunet.domains.config import Bytes, IntList, PrecisionName, StrList, TextList, option
+from multiunet.domains.config import option
 from multiunet.domains.image.config.prediction import PREDICTION_MEMORY
 from multiunet.domains.sample_options import DiffusionOptions
+from multiunet.domains.setting_types import Bytes, IntList, PrecisionName, StrList, TextList
 
 SIZED = ("inpaint", "start", "masks", "given")
 """Settings that name images whose size samples have."""

@@ -10,10 +10,11 @@ from pydantic import ModelWrapValidatorHandler, model_validator
 
 from multiunet.catalogue import CHANNELS, ModelName
 from multiunet.domains.attention import AttentionTrain
-from multiunet.domains.config import Bytes, FloatList, Widths, option
+from multiunet.domains.config import option
 from multiunet.domains.image.config.adversarial import AdversarialSettings
 from multiunet.domains.image.config.generation import CONDITIONS, DEFAULTS, fill_defaults
 from multiunet.domains.image.config.types import Strides
+from multiunet.domains.setting_types import Bytes, FloatList, Widths
 from multiunet.domains.task_defaults import validate_filled
 from multiunet.training.recipe import Layout, Recipe
 

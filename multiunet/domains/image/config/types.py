@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from multiunet.domains.config import StrList, split_commas
 from multiunet.domains.repeats import find_repeated
+from multiunet.domains.setting_types import StrList, split_commas
 from multiunet.domains.whole_numbers import parse_whole
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from multiunet.domains.config import Split
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.files.listing import list_images
 from multiunet.domains.image.files.pairing import MASKS, Item, Truth, pair_files
@@ -20,6 +19,7 @@ from multiunet.domains.image.survey.masks import survey_masks
 from multiunet.domains.image.survey.splits import ItemSplits
 from multiunet.domains.info import ClassLabels, Quantities
 from multiunet.domains.remarks import remark
+from multiunet.domains.setting_types import Split
 from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
 from multiunet.wording import listing

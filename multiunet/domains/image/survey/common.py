@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from multiunet.domains.config import Split
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.files.info_bar import drop_rows, read_cropped
 from multiunet.domains.image.files.lazy import Pixels
@@ -19,6 +18,7 @@ from multiunet.domains.image.survey.splits import ItemSplits
 from multiunet.domains.image.survey.swapped import check_not_mask
 from multiunet.domains.image.target_info import Dots, Instances, Masks, Overlapping, Restoration
 from multiunet.domains.info import ClassLabels, Labels, Quantities
+from multiunet.domains.setting_types import Split
 from multiunet.errors import InputError
 from multiunet.wording import counted
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from multiunet.domains.config import Split
 from multiunet.domains.image.data.density import draw_density
 from multiunet.domains.image.files.dots import AXES, read_dots, space_of_dots
 from multiunet.domains.image.files.pairing import count_bar_rows
@@ -15,6 +14,7 @@ from multiunet.domains.image.survey.splits import ItemSplits
 from multiunet.domains.image.survey.targets import TargetSums
 from multiunet.domains.image.target_info import Dots
 from multiunet.domains.info import Quantities
+from multiunet.domains.setting_types import Split
 from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
-from multiunet.domains.config import Split
 from multiunet.domains.image.files.lazy import Pixels, hash_pixels, take_first
 from multiunet.domains.image.files.readers import Picture
+from multiunet.domains.setting_types import Split
 from multiunet.errors import InputError
 
 

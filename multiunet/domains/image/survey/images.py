@@ -11,7 +11,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from multiunet.domains.config import Split
 from multiunet.domains.image.config.types import CropBar
 from multiunet.domains.image.files.channels import Channels
 from multiunet.domains.image.files.info_bar import find_bar, read_cropped, warn_of_bars
@@ -24,6 +23,7 @@ from multiunet.domains.image.survey.shift import find_orientation, warn_of_mixed
 from multiunet.domains.image.survey.splits import ItemSplits
 from multiunet.domains.image.survey.swapped import looks_like_mask
 from multiunet.domains.remarks import remark
+from multiunet.domains.setting_types import Split
 from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from multiunet.domains.config import Split
 from multiunet.domains.image.class_names import name_classes
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.files.lazy import Pixels, count_values, iter_blocks
@@ -28,6 +27,7 @@ from multiunet.domains.image.survey.splits import ItemSplits
 from multiunet.domains.image.target_info import Masks
 from multiunet.domains.info import ClassLabels
 from multiunet.domains.remarks import remark
+from multiunet.domains.setting_types import Split
 from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
 from multiunet.wording import listing

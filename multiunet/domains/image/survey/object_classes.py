@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from multiunet.domains.config import Split
 from multiunet.domains.image.class_names import name_classes
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.data.instances import CLASSES, Touching
@@ -21,6 +20,7 @@ from multiunet.domains.image.survey.fingerprint import COUNTED, ObjectSizes
 from multiunet.domains.image.survey.splits import ItemSplits
 from multiunet.domains.image.target_info import ObjectClasses
 from multiunet.domains.remarks import remark
+from multiunet.domains.setting_types import Split
 from multiunet.domains.splits import SPLITS
 from multiunet.domains.whole_numbers import parse_whole
 from multiunet.errors import InputError

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from multiunet.domains.config import Split
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.data.instances import CLASSES, count_objects, encode_objects
 from multiunet.domains.image.data.object_classes import name_labels
@@ -28,6 +27,7 @@ from multiunet.domains.image.survey.splits import ItemSplits
 from multiunet.domains.image.target_info import Instances, Masks
 from multiunet.domains.info import ClassLabels
 from multiunet.domains.remarks import remark
+from multiunet.domains.setting_types import Split
 from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
 

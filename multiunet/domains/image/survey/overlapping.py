@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from multiunet.domains.config import Split
 from multiunet.domains.image.class_names import name_classes
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.files.lazy import Pixels, iter_blocks
@@ -32,6 +31,7 @@ from multiunet.domains.image.survey.splits import ItemSplits
 from multiunet.domains.image.target_info import Masks, Overlapping
 from multiunet.domains.info import Labels
 from multiunet.domains.remarks import remark
+from multiunet.domains.setting_types import Split
 from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
 from multiunet.wording import counted, listing

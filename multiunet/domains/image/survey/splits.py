@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from multiunet.domains.config import Split
 from multiunet.domains.groups import check_together, group_names, warn_of_parted
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.files.bioimages import MODULES
@@ -31,6 +30,7 @@ from multiunet.domains.image.generation.columns import read_column
 from multiunet.domains.image.survey.mask_classes import MaskClasses
 from multiunet.domains.remarks import remark
 from multiunet.domains.repeats import find_repeated
+from multiunet.domains.setting_types import Split
 from multiunet.domains.splits import SPLITS, read_splits
 from multiunet.domains.units import Classes, choose_units, deal_units, gather_units, spread_classes
 from multiunet.errors import InputError

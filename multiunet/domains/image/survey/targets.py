@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from multiunet.domains.config import Split
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.files.lazy import Pixels, iter_blocks, reduce_channels
 from multiunet.domains.image.files.readers import open_stack, read_target
@@ -19,6 +18,7 @@ from multiunet.domains.image.survey.relation import EIGHT_BITS, survey_relation
 from multiunet.domains.image.survey.splits import ItemSplits
 from multiunet.domains.info import Quantities
 from multiunet.domains.remarks import remark
+from multiunet.domains.setting_types import Split
 from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
 

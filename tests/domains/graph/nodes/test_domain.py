@@ -73,6 +73,14 @@ def test_from_tables_to_a_table(tables: Callable[..., Path], tmp_path: Path) -> 
     assert float(dataset["epistemic"].values.max()) > 0
 
 
+def test_runs_of_other_directions_of_edges_are_no_ensemble(save: Callable[..., Path], tmp_path: Path) -> None:
+    """The edges that one of them learnt from would be read for both."""
+    graph = save()
+    runs = [train(graph, tmp_path / str(undirected), undirected=undirected) for undirected in (True, False)]
+    with pytest.raises(InputError, match=r"False: cannot join .*True, because their `undirected` differ \(True there"):
+        inference.predict(runs, GraphPredict(samples=1), tmp_path / "p.zarr")
+
+
 def test_same_seed_same_prediction(save: Callable[..., Path], tmp_path: Path) -> None:
     graph, means = save(), []
     for name in ("a", "b"):

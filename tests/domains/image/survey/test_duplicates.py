@@ -5,9 +5,9 @@ import re
 import numpy as np
 import pytest
 
-from multiunet.domains.config import Split
 from multiunet.domains.image.files.readers import Picture
 from multiunet.domains.image.survey.duplicates import ContentIndex, hash_content
+from multiunet.domains.setting_types import Split
 from multiunet.errors import InputError
 
 
