@@ -153,6 +153,14 @@ def _sync_folder(path: Path) -> None:
             os.close(folder)
 
 
+def identify(path: Path) -> int | None:
+    """Return a number by which a file or folder differs from one that takes its place; None where there is none."""
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return None
+
+
 def remove_temporaries(folder: Path) -> None:
     """Remove the files that ``write_atomically`` left in a folder where its process was killed.
 

@@ -13,7 +13,7 @@ from multiunet.domains.generators import Generators
 from multiunet.domains.runs import Run, hash_weights, name_run, open_runs, precision_of, spec_of, take_average
 from multiunet.domains.sample_options import SampleOptions
 from multiunet.domains.spec import DomainSpec, domains
-from multiunet.domains.unfinished import Unfinished
+from multiunet.domains.unfinished import Unfinished, sweep_finished
 from multiunet.errors import InputError
 from multiunet.files import AnyPath, check_folder
 from multiunet.lock import hold_lock
@@ -46,6 +46,9 @@ def sample(
         InputError: for a run that predicts, a condition that it does not know, or an ``out`` that exists.
     """
     out = Path(out)
+    lock = out.with_name(f".{out.name}.sampling")
+    if out.exists():
+        sweep_finished(out, lock)
     run, chosen = _ready(path, options or {}, name)
     attrs = _describe(run, chosen)
     generators = _generators(run)
@@ -55,7 +58,7 @@ def sample(
     kept = Unfinished(out, attrs | {"options": _settings(chosen)}, chosen.overwrite)
     busy = f"{out}: another process is writing it; wait for that, or choose another name"
     kept.path.parent.mkdir(parents=True, exist_ok=True)
-    with hold_lock(out.with_name(f".{out.name}.sampling"), busy):
+    with hold_lock(lock, busy):
         kept.prepare()
         with store, ConsoleProgress() if progress is None else progress as shown:
             if kept.goes_on:

@@ -15,13 +15,17 @@ from torch import Tensor
 
 from multiunet.diffusion import State
 from multiunet.errors import InputError
-from multiunet.files import check_creatable, remove_temporaries, write_text
+from multiunet.files import check_creatable, identify, remove_temporaries, write_text
+from multiunet.lock import hold_lock
 from multiunet.training import checkpoint
 from multiunet.training.checkpoint import Checkpoint
 
 PLAN = "plan.json"
 
 DECIDED = "decided"
+
+MADE = "made.json"
+"""File that says that all samples are made, and what was at the result's place before they went there."""
 
 SAVE_SECONDS = 20.0
 """Seconds between two saved states of a batch: what a crash can cost."""
@@ -42,7 +46,7 @@ class Unfinished:
     """
 
     def __init__(self, out: Path, plan: Mapping[str, Any], overwrite: bool) -> None:
-        self.path, self.plan = out.with_name(f".{out.name}.unfinished"), dict(plan)
+        self.out, self.path, self.plan = out, _folder_of(out), dict(plan)
         self.saved = time.monotonic()
         before = self._before()
         decided = before.pop(DECIDED, {}) if isinstance(before, dict) else {}
@@ -77,7 +81,7 @@ class Unfinished:
         return int(self.plan[DECIDED][name])
 
     def is_done(self, batch: int) -> bool:
-        """Return whether all samples of a batch are made."""
+        """Return whether the samples of a batch are made."""
         return self._batch(batch).is_file()
 
     def read_batch(self, batch: int) -> Tensor:
@@ -92,6 +96,10 @@ class Unfinished:
         """Keep the samples of a batch, and forget its state."""
         checkpoint.save(self._batch(batch), Checkpoint({"x": x}, {}))
         self._state().unlink(missing_ok=True)
+
+    def note_all_made(self) -> None:
+        """Record that the samples of all batches are made, before the result takes its place."""
+        write_text(self.path / MADE, json.dumps(identify(self.out)) + "\n")
 
     def read_state(self, batch: int) -> State | None:
         """Read the state that a batch was left in; None: it begins."""
@@ -139,3 +147,22 @@ class Unfinished:
 
     def _state(self) -> Path:
         return self.path / "state.safetensors"
+
+
+def sweep_finished(out: Path, lock: Path) -> None:
+    """Remove what is left of unfinished samples where the process was killed after their result took its place.
+
+    Args:
+        lock: that whoever makes the samples holds.
+    """
+    try:
+        with hold_lock(lock, str(lock)):
+            before = json.loads((_folder_of(out) / MADE).read_text(encoding="utf-8"))
+            if identify(out) not in (None, before):
+                shutil.rmtree(_folder_of(out), ignore_errors=True)
+    except (InputError, OSError, ValueError):  # another process is at work, or they are not all made
+        return
+
+
+def _folder_of(out: Path) -> Path:
+    return out.with_name(f".{out.name}.unfinished")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from multiunet.domains.predicting import prepare
 from multiunet.domains.tiled_options import PredictTiles
 from multiunet.errors import InputError, RunError
+from multiunet.files import identify
 from multiunet.lock import is_held
 from multiunet.prediction.ledger import Part, is_done, planned_parts
 from multiunet.prediction.replaced_folder import lock_of
@@ -57,7 +58,7 @@ def predict_with_workers(
         from distributed import as_completed
 
         count = planned_parts(out) or PARTS_A_WORKER * len(client.nthreads())
-        before = _identify(out)
+        before = identify(out)
         tasks = [
             client.submit(_make_part, runs, settings, str(out.absolute()), name, f"{at}/{count}", before, pure=False)
             for at in range(1, count + 1)
@@ -71,7 +72,7 @@ def predict_with_workers(
         except BaseException:
             client.cancel(tasks)
             raise
-    if _identify(out) == before:
+    if identify(out) == before:
         raise RunError(f"{out}: not complete, though all parts were made; give the same command again")
     return [Path(file) for file in files]
 
@@ -82,24 +83,16 @@ def _make_part(
     """Make a part, on a worker; return the files that were exported, by the part that completes the prediction.
 
     Args:
-        before: what was at the place of the prediction at the begin, see ``_identify``.
+        before: what was at the place of the prediction at the begin, see ``identify``.
     """
     # of a part that was made before, whose worker was lost before it could say so
     while is_done(Path(out), Part.of(part)) and is_held(lock_of(Path(out))):  # another part joins all
         time.sleep(1)
-    if _identify(Path(out)) != before:  # the prediction is complete
+    if identify(Path(out)) != before:  # the prediction is complete
         return []
     with _one_at_a_time:  # a worker may have several threads
         prepared = prepare(runs, {**settings, "part": part}, out, name)
         return [str(file) for file in prepared.export()] if prepared.make(SILENT) else []
-
-
-def _identify(path: Path) -> int | None:
-    """Return a number by which a folder differs from the one that takes its place; None where there is none."""
-    try:
-        return path.stat().st_ino
-    except FileNotFoundError:
-        return None
 
 
 def _result_of(task: Task[list[str]], out: Path) -> list[str]:

@@ -72,7 +72,7 @@ class Ledger:
     """
 
     def __init__(self, out: Path, plan: Mapping[str, Any], part: Part | None = None, resume: bool = False) -> None:
-        self.out, self.path = out, record_of(out)
+        self.out, self.path, self._partial = out, record_of(out), partial_of(out)
         self.part, self.plan = part or Part(), json.loads(json.dumps(plan))
         self.in_parts, self.joins = part is not None, part is None
         self._resumes = resume or self.in_parts
@@ -85,10 +85,12 @@ class Ledger:
     def goes_on(self) -> bool:
         """Return whether a prediction with the same plan was begun before, and is to be completed.
 
+        A record without what is written is that of a process that was killed as it began, or as it removed it.
+
         Raises:
             InputError: when one of another plan is to go on.
         """
-        before = _read_plan(self.path / PLAN) if self._resumes else None
+        before = _read_plan(self.path / PLAN) if self._resumes and self._partial.exists() else None
         if before is not None:
             self._check_same({name: value for name, value in before.items() if name != DECIDED})
         return before is not None
@@ -201,7 +203,9 @@ class Ledger:
         return not self.missing_parts()
 
     def missing_parts(self) -> list[int]:
-        """Return the numbers of the parts that are not complete."""
+        """Return the numbers of the parts that are not complete; none once another part has joined them."""
+        if not self.path.exists():
+            return []
         return [at for at in range(1, self.part.count + 1) if not (self.path / f"part-{at}.done").exists()]
 
     def join(self) -> None:
@@ -229,7 +233,7 @@ class Ledger:
 
 def planned_parts(out: Path) -> int | None:
     """Return the number of parts of a prediction that was begun; None where none was."""
-    plan = _read_plan(record_of(out) / PLAN)
+    plan = _read_plan(record_of(out) / PLAN) if partial_of(out).exists() else None
     return None if plan is None else plan.get("parts")
 
 
@@ -241,6 +245,11 @@ def is_done(out: Path, part: Part) -> bool:
 def record_of(out: Path) -> Path:
     """Return the folder of the record of a prediction."""
     return out.with_name(f".{out.name}.ledger")
+
+
+def partial_of(out: Path) -> Path:
+    """Return the folder that a prediction is written into until it is complete."""
+    return out.with_name(f".{out.name}.partial")
 
 
 def _read_plan(path: Path) -> dict[str, Any] | None:

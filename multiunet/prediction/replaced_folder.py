@@ -6,21 +6,22 @@ import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
 from multiunet.errors import InputError, RunError
 from multiunet.files import check_creatable, sync_tree
 from multiunet.lock import hold_lock
-from multiunet.prediction.ledger import WAIT, Ledger
+from multiunet.prediction.ledger import WAIT, Ledger, partial_of, record_of
 
 
 class ReplacedFolder:
     """Folder that is written as ``partial`` beside its place, and moved there at the end of the context.
 
     An older folder of the name is moved aside first and removed last. A process that is killed between these two moves
-    leaves the new folder complete; the next one finishes its work. After an error the older folder is as it was.
+    leaves the new folder complete; the next one finishes its work, or removes what is left beside it. After an error
+    the older folder is as it was.
 
     With a ledger the partial folder stays where a process is interrupted, and another goes on with it. Parts write it
     at the same time; it is moved by the part that joins them.
@@ -41,7 +42,9 @@ class ReplacedFolder:
         self, path: Path, overwrite: bool, make: Callable[[Path], object], ledger: Ledger | None = None
     ) -> None:
         self.path, self._overwrite, self._make, self._ledger = path, overwrite, make, ledger
-        self.partial, self._replaced = path.with_name(f".{path.name}.partial"), path.with_name(f".{path.name}.replaced")
+        self.partial, self._replaced = partial_of(path), path.with_name(f".{path.name}.replaced")
+        if path.exists() and not overwrite:
+            self._sweep()
         self._check_free()
         check_creatable(path)
         self._locks = ExitStack()
@@ -139,6 +142,14 @@ class ReplacedFolder:
     def _check_free(self) -> None:
         if self.path.exists() and not self._overwrite:
             raise InputError(f"{self.path}: exists already; replace it by `overwrite`, or choose another name")
+
+    def _sweep(self) -> None:
+        """Remove what a process left that was killed when the folder was complete; not what another can go on with."""
+        with suppress(InputError, OSError), self._lock():
+            self._check_no_part_runs()  # which also removes the locks of parts that were killed
+            shutil.rmtree(self._replaced, ignore_errors=True)
+            if not self.partial.exists():
+                shutil.rmtree(record_of(self.path), ignore_errors=True)
 
     def _finish_what_was_killed(self, goes_on: bool) -> None:
         """Finish what a process did that was killed with the lock held; remove what it left, unless it goes on."""

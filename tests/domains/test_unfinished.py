@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from multiunet.domains import unfinished
-from multiunet.domains.unfinished import Unfinished
+from multiunet.domains.unfinished import Unfinished, sweep_finished
 from multiunet.errors import InputError
 
 
@@ -26,3 +26,21 @@ def test_a_folder_whose_making_was_killed_is_made_again(tmp_path: Path, monkeypa
     assert Unfinished(out, {"seed": 1}, overwrite=False).goes_on
     with pytest.raises(InputError, match="unfinished samples of other settings"):
         Unfinished(out, {"seed": 2}, overwrite=False)
+
+
+@pytest.mark.parametrize(("made", "moved", "swept"), [(True, True, True), (True, False, False), (False, True, False)])
+def test_what_is_left_of_samples_is_swept_once_their_result_is_there(
+    made: bool, moved: bool, swept: bool, tmp_path: Path
+) -> None:
+    """Of a process that replaces an older result, killed before it says that all are made, or before it moves."""
+    out = tmp_path / "s.zarr"
+    out.mkdir()
+    kept = Unfinished(out, {"seed": 0}, overwrite=True)
+    kept.prepare()
+    if made:
+        kept.note_all_made()
+    if moved:
+        out.rename(tmp_path / "older")
+        out.mkdir()
+    sweep_finished(out, tmp_path / "lock")
+    assert kept.path.exists() == (not swept)

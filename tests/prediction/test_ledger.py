@@ -20,6 +20,7 @@ from multiunet.files import write_text
 from multiunet.geometries import Conv
 from multiunet.prediction.item_writer import ItemWriter
 from multiunet.prediction.ledger import Ledger, Part
+from multiunet.prediction.reading import MARK
 from multiunet.prediction.store import PredictionStore
 
 IMAGES = {
@@ -252,10 +253,42 @@ def test_what_was_decided_stays(tmp_path) -> None:
     ledger = Ledger(tmp_path / "p.zarr", PLAN)
     ledger.open()
     assert ledger.agree("sites", lambda: 7) == 7
+    (tmp_path / ".p.zarr.partial").mkdir()  # what is written
     again = Ledger(tmp_path / "p.zarr", PLAN, resume=True)
     again.open()
     assert again.agree("sites", lambda: 9) == 7
     assert json.loads((tmp_path / ".p.zarr.ledger/plan.json").read_text())["decided"] == {"sites": 7}
+
+
+@pytest.mark.parametrize("part", [None, Part(1, 1)])
+def test_what_a_process_left_that_was_killed_at_its_very_end_is_swept(part, predictor, whole, tmp_path) -> None:
+    path = tmp_path / "p.zarr"
+    ledger = Ledger(path, PLAN, part)
+    ledger.remove = lambda: None  # type: ignore[method-assign]
+    with PredictionStore(path, ledger=ledger) as store:
+        predict(predictor, store)
+        if part is not None:
+            assert store.close_part()
+            predict(predictor, store)
+    (tmp_path / ".p.zarr.replaced").mkdir()
+    assert (tmp_path / ".p.zarr.ledger").is_dir()
+    assert not Ledger(path, {"seed": 4}, part, resume=True).goes_on()  # which another configuration does not mind
+    with pytest.raises(InputError, match="exists already"):
+        PredictionStore(path)
+    assert [file.name for file in tmp_path.iterdir()] == ["p.zarr"]
+    assert arrays(path) == whole
+
+
+def test_what_another_prediction_may_go_on_with_is_not_swept(predictor, tmp_path) -> None:
+    path = tmp_path / "p.zarr"
+    path.mkdir()
+    (path / "zarr.json").write_text(json.dumps({"attributes": {MARK: "0"}}))
+    with pytest.raises(KeyboardInterrupt), PredictionStore(path, None, True, Ledger(path, PLAN)) as store:
+        predict(predictor, store, 6)
+    with pytest.raises(InputError, match="exists already"):
+        PredictionStore(path)
+    with PredictionStore(path, None, True, Ledger(path, PLAN, resume=True)) as store:
+        assert len(predict(predictor, store)) == 6
 
 
 @pytest.mark.parametrize(("number", "count"), [(0, 3), (4, 3)])

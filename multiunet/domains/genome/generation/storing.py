@@ -28,6 +28,7 @@ def make_all(
         progress.start_input(batch.request.name, place, len(batches), "sampling")
         if not kept.is_done(place):
             kept.write_batch(place, maker.make(batch, place, kept, progress))
+    kept.note_all_made()
     file.write(_read_records(batches, options, kept))
 
 

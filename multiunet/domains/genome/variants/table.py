@@ -48,6 +48,8 @@ class ScoreTable:
         if out.is_dir():
             raise InputError(f"{out}: is a folder; give the name of a table, NAME.tsv")
         if out.exists() and not overwrite:
+            if not self.part.exists():  # of a process that was killed when the table was complete
+                self._plan_file.unlink(missing_ok=True)
             raise InputError(f"{out}: exists; replace it by `overwrite`, or choose another name")
         text = json.dumps(plan, indent=1, sort_keys=True)
         goes_on = self.part.is_file() and self._plan_file.is_file() and self._plan_file.read_text("utf-8") == text

@@ -86,6 +86,7 @@ def make_all(
         progress.start_input(batch.request.name, place, len(batches), "sampling")
         if not kept.is_done(place):
             kept.write_batch(place, maker.make(batch, place, kept, progress))
+    kept.note_all_made()
     writer = SampleWriter(store, maker.info, maker.options.count)
     for place, batch in enumerate(batches):
         writer.write(batch, kept.read_batch(place))

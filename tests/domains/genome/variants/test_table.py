@@ -34,3 +34,13 @@ def test_a_table_whose_making_was_killed_begins_anew(
     assert (tmp_path / ".s.tsv.unfinished").read_text() == "\t".join(COLUMNS) + "\n"
     with pytest.raises(InputError, match="unfinished scores of other settings"):
         ScoreTable(out, {"seed": 2}, overwrite=False)
+
+
+def test_the_plan_of_a_table_that_was_complete_when_its_making_was_killed_is_swept(tmp_path: Path) -> None:
+    out = tmp_path / "scores.tsv"
+    table = ScoreTable(out, {"seed": 0}, overwrite=False)
+    table.finish()
+    (tmp_path / ".scores.tsv.plan.json").write_text("{}")
+    with pytest.raises(InputError, match="exists"):
+        ScoreTable(out, {"seed": 0}, overwrite=False)
+    assert [file.name for file in tmp_path.iterdir()] == ["scores.tsv"]
