@@ -150,7 +150,7 @@ class Unfinished:
 
 
 def sweep_finished(out: Path, lock: Path) -> None:
-    """Remove what is left of unfinished samples where the process was killed after their result took its place.
+    """Remove what is left of unfinished samples whose process was killed once their result was in place.
 
     Args:
         lock: that whoever makes the samples holds.
