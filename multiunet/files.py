@@ -154,7 +154,7 @@ def _sync_folder(path: Path) -> None:
 
 
 def identify(path: Path) -> int | None:
-    """Return a number by which a file or folder differs from one that takes its place; None: none is there."""
+    """Return a number by which a file or folder differs from one that takes its place; None: none is."""
     try:
         return path.stat().st_ino
     except FileNotFoundError:

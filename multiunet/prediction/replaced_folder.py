@@ -70,11 +70,13 @@ class ReplacedFolder:
         with self._locks, full_disk_in_words(self.path, ledger):
             try:
                 if error is not None:
-                    stays = ledger is not None and self._keep(ledger, error)
                     raise error
                 stays = ledger is not None and not ledger.joins
                 if not stays:
                     self._move_into_place()
+            except BaseException as error:
+                stays = ledger is not None and self.partial.exists() and self._keep(ledger, error)
+                raise
             finally:
                 if not stays:
                     shutil.rmtree(self.partial, ignore_errors=True)

@@ -197,6 +197,31 @@ def test_what_is_struck_while_chunks_are_counted_goes_on(predictor, whole, tmp_p
     assert arrays(path) == whole
 
 
+@pytest.mark.parametrize("part", [None, Part(1, 1)])
+@pytest.mark.parametrize("at", ["sync_tree", "os.rename"])
+def test_what_is_interrupted_on_its_way_to_its_place_goes_on(at, part, predictor, whole, tmp_path, monkeypatch) -> None:
+    path = tmp_path / "p.zarr"
+
+    def interrupt(*given: object) -> None:
+        raise KeyboardInterrupt
+
+    def make(ledger: Ledger) -> int:
+        with PredictionStore(path, ledger=ledger) as store:
+            computed = len(predict(predictor, store))
+            if part is not None:
+                assert store.close_part()
+                predict(predictor, store)
+            return computed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"multiunet.prediction.replaced_folder.{at}", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            make(Ledger(path, PLAN, part))
+    assert make(Ledger(path, PLAN, part, resume=True)) == 0
+    assert arrays(path) == whole
+    assert [file.name for file in tmp_path.iterdir()] == ["p.zarr"]
+
+
 def test_a_line_that_was_cut_short_is_written_again(predictor, whole, tmp_path) -> None:
     path = tmp_path / "p.zarr"
     with pytest.raises(KeyboardInterrupt), PredictionStore(path, ledger=Ledger(path, PLAN)) as store:
