@@ -70,10 +70,7 @@ class InstanceMatcher:
         Raises:
             ValueError: when the shapes differ, or the numbers are not integers.
         """
-        same_shape(predicted, truth)
-        found, true = as_classes(predicted, "predicted objects"), as_classes(truth, "true objects")
-        counted = true >= 0
-        found, true = found[counted], true[counted]
+        found, true, counted = counted_sites(predicted, truth)
         pairs = overlaps(found, true)
         self.hits += np.array([np.count_nonzero(pairs.iou > threshold) for threshold in THRESHOLDS])
         self._rank(found, pairs, None if confidence is None else np.asarray(confidence, np.float64).ravel()[counted])
@@ -138,6 +135,23 @@ class Overlaps:
     predicted: NDArray[np.integer]
     true: NDArray[np.integer]
     iou: NDArray[np.float64]
+
+
+def counted_sites(
+    predicted: ArrayLike, truth: ArrayLike
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    """Return predicted and true objects at the sites that count, ``(sites,)``, and which sites these are.
+
+    Args:
+        predicted, truth: see ``InstanceMatcher.update``.
+
+    Raises:
+        ValueError: when the shapes differ, or the numbers are not integers.
+    """
+    same_shape(predicted, truth)
+    found, true = as_classes(predicted, "predicted objects"), as_classes(truth, "true objects")
+    counted = true >= 0
+    return found[counted], true[counted], counted
 
 
 def overlaps(predicted: NDArray[np.integer], truth: NDArray[np.integer]) -> Overlaps:

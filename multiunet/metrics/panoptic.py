@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike as NumbersLike
 from numpy.typing import NDArray
 
-from multiunet.metrics.instances import overlaps
-from multiunet.metrics.values import ArrayLike, as_classes, mean_of_defined, quotient, same_shape
+from multiunet.metrics.instances import counted_sites, overlaps
+from multiunet.metrics.values import ArrayLike, mean_of_defined, quotient
 
 FOUND = 0.5
 """IoU above which an object counts as found: no object overlaps two others so far."""
@@ -80,10 +80,7 @@ class PanopticMatcher:
         Raises:
             ValueError: when the shapes differ, or the numbers are not integers.
         """
-        same_shape(predicted, truth)
-        found, true = as_classes(predicted, "predicted objects"), as_classes(truth, "true objects")
-        known = true >= 0
-        found, true = found[known], true[known]
+        found, true, _ = counted_sites(predicted, truth)
         of_found, of_true = np.asarray(predicted_classes), np.asarray(true_classes)
         pairs = overlaps(found, true)
         hits = pairs.iou > FOUND

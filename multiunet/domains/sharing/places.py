@@ -36,9 +36,8 @@ class Places:
     def add_settings(self, settings: Any) -> None:
         """Name the folders and files that settings, plain JSON, speak of."""
         for text in _texts(settings):
-            head, path = _split(text)
-            if path and not head:
-                self._add(path)
+            if _is_path(text):
+                self._add(text)
 
     def rename(self, content: Any) -> Any:
         """Return plain JSON with new names in place of all paths from the root, in keys and sentences, too."""
@@ -50,9 +49,8 @@ class Places:
 
     def rename_text(self, text: str) -> str:
         """Return a text with new names in place of paths from the root; in a sentence the last name stays."""
-        head, path = _split(text)
-        if path:
-            return f"{head}{RUN}data/{self._place(path)}"
+        if _is_path(text):
+            return f"{RUN}data/{self._place(text)}"
         for known in sorted(self._roots, key=len, reverse=True):
             text = re.sub(rf"{re.escape(known)}(?![^\s/\\'\",;:()<>])", self._roots[known], text)
         return IN_TEXT.sub(lambda found: _pure(found[0].rstrip("/\\")).name, text)
@@ -88,14 +86,9 @@ def has_path(text: str) -> str | None:
     return None if found is None else found[0]
 
 
-def _split(text: str) -> tuple[str, str]:
-    """Split ``NAME=PATH``, or a path alone, which follows an empty head; of other texts the path is empty."""
-    if "\n" in text:
-        return "", ""
-    head, equals, path = text.partition("=")
-    if equals and re.fullmatch(r"[\w.-]+", head) and ABSOLUTE.match(path):
-        return f"{head}=", path
-    return ("", text) if ABSOLUTE.match(text) and len(_pure(text).parts) > 1 else ("", "")
+def _is_path(text: str) -> bool:
+    """Return whether a text is a path from the root, and nothing else."""
+    return "\n" not in text and ABSOLUTE.match(text) is not None and len(_pure(text).parts) > 1
 
 
 def _pure(path: str) -> PurePosixPath | PureWindowsPath:

@@ -15,7 +15,7 @@ from multiunet.training.run_places import RUN, resolve_places
 SETTINGS = {
     "images": "/home/anna/alloys/a/images",
     "masks": "/home/anna/alloys/b/images",
-    "targets": ["rna=/data/x/rna.bw", "/data/y/rna.bw"],
+    "targets": ["/data/x/rna.bw", "/data/y/rna.bw"],
     "volume": "/data/b.h5:/volumes/raw",
     "lr": 0.1,
     "class_names": {"0": "iron/steel", "1": "N/mm"},
@@ -28,7 +28,7 @@ def test_paths_become_places_in_the_folder_of_the_run() -> None:
     renamed = places.rename(SETTINGS)
     assert renamed["images"] == f"{RUN}data/images"
     assert renamed["masks"] == f"{RUN}data/2-images"
-    assert renamed["targets"] == [f"rna={RUN}data/x/rna.bw", f"{RUN}data/rna.bw"]
+    assert renamed["targets"] == [f"{RUN}data/rna.bw", f"{RUN}data/2-rna.bw"]
     assert renamed["volume"] == f"{RUN}data/b.h5:/volumes/raw"
     assert renamed["class_names"] == SETTINGS["class_names"]
     known = {"/home/anna/alloys/a/images/s 1/x.png": 1, "image": r"C:\Users\Anna\x.png"}

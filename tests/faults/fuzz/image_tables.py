@@ -1,4 +1,4 @@
-"""Files beside images: masks, dots, tables of pairs, captions, names of classes, splits and embeddings."""
+"""Files beside images: masks, dots, tables of pairs, captions, names and objects of classes, splits, embeddings."""
 
 from __future__ import annotations
 
@@ -69,6 +69,43 @@ def read_class_names(path: Path) -> Any:
         raise InputError(str(error)) from error
 
 
+NUMBERED = np.repeat([0, 1, 2, 3], 288).reshape(IMAGE.shape).astype(np.int32)
+"""Objects of which the classes are told."""
+
+
+def write_classes(folder: Path) -> Path:
+    from PIL import Image
+
+    (folder / "kinds").mkdir()
+    Image.fromarray(np.array([0, 5, 9, 0], np.uint8)[NUMBERED]).save(folder / "kinds" / "a.png")
+    return folder / "kinds"
+
+
+def read_classes(path: Path) -> Any:
+    from multiunet.domains.image.files.object_classes import open_object_classes
+    from multiunet.domains.image.files.pairing import Item
+
+    item = Item("a", "a.png", f"{path.name}/a_mask.tif")
+    files = open_object_classes(path, [item])
+    found = files.read(item, NUMBERED, lambda: np.array([4, 7, 50]))
+    return found, {*filter(None, found)} <= files.list_classes(item)
+
+
+def read_classes_plainly(path: Path) -> Any:
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        rows = [
+            {name.strip().lower(): (cell or "").strip() for name, cell in row.items()} for row in csv.DictReader(file)
+        ]
+    told = {int(row["object"]): row["class"] or None for row in rows if row["image"] in ("a", "a.png")}
+    return [told.get(number) for number in (4, 7, 50)], True
+
+
+def read_class_masks_plainly(path: Path) -> Any:
+    classes = read_flat_plainly(path / "a.png")
+    common = [np.bincount(classes[number == NUMBERED]).argmax() for number in (1, 2, 3)]
+    return [str(one) if one else None for one in common], True
+
+
 def read_splits(path: Path) -> Any:
     from multiunet.domains.splits import read_splits
 
@@ -92,6 +129,12 @@ IMAGE_TABLES = {
     "pairs": Reader(write_pairs, read_pairs, only="*.csv"),
     "captions": Reader(write_text("a.csv", 'image,caption\na.png,"a cell, round"\nb.png,two grains\n'), read_captions),
     "class-names": Reader(write_text("a.csv", "value,name\n0,ferrite\n85,cementite\n"), read_class_names),
+    "object-classes": Reader(
+        write_text("a.csv", "image,object,class\na.png,4,round\na.png,7,long\na,50,\n"),
+        read_classes,
+        read_classes_plainly,
+    ),
+    "object-class-masks": Reader(write_classes, read_classes, read_class_masks_plainly),
     "splits": Reader(
         write_text("a.json", json.dumps({"train": ["a", "b"], "val": ["c"], "test": ["d"]})),
         read_splits,
