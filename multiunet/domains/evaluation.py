@@ -143,22 +143,8 @@ def evaluate(
             for name, moments in predict_other(domain, one.model, one.config, one.info, other, progress):
                 novelty.add(moments, name, other=True)
             told.append(novelty)
-        methods = domain.fit_baselines(one.model.task, one.config, one.info)
-        trivial.append(
-            {
-                name: score_pieces(one.model.task, guess, side=domain.side_score(one.config, one.info, data))
-                for name, method in methods.items()
-                if (guess := method(data)) is not None
-            }
-        )
+        trivial.append(_score_trivial(domain, one, data))
     task = models[0].model.task
-    floor = {
-        name: score_folds(task, [own[name].total for own in trivial]) | join_sides([own[name] for own in trivial])
-        for name in trivial[0]
-        if all(name in own for own in trivial)
-    }
-    for scores in floor.values():
-        scores.pop("each_fold", None)
     items = _items([one.name for one in models], found)
     totals = [part.total for part in found]
     metrics = score_folds(task, totals) | join_sides(found) | rank_items(items.values()) | join_novelty(told)
@@ -166,7 +152,29 @@ def evaluate(
     main, names = main_score(task, whole), [one.name for one in models]
     draw = partial(draw_items, found, _find_items(names, found), main)
     _say_missed(data.name, metrics)
+    floor = _pool_trivial(task, trivial)
     return Report(domain.name, data.name, metrics, floor, items, prediction, whole.curves(), main=main, draw=draw)
+
+
+def _score_trivial(domain: Domain[Any, Any, Any], one: Trained, data: Labelled) -> dict[str, Scored]:
+    """Score the trivial methods that can predict these data, fitted to the training split of a model."""
+    return {
+        name: score_pieces(one.model.task, guess, side=domain.side_score(one.config, one.info, data))
+        for name, method in domain.fit_baselines(one.model.task, one.config, one.info).items()
+        if (guess := method(data)) is not None
+    }
+
+
+def _pool_trivial(task: Task, trivial: Sequence[Mapping[str, Scored]]) -> dict[str, dict[str, Any]]:
+    """Return the scores of each method that was scored beside all models, over all of them."""
+    floor = {
+        name: score_folds(task, [own[name].total for own in trivial]) | join_sides([own[name] for own in trivial])
+        for name in trivial[0]
+        if all(name in own for own in trivial)
+    }
+    for scores in floor.values():
+        scores.pop("each_fold", None)
+    return floor
 
 
 def _say_missed(scored: str, metrics: Mapping[str, Any]) -> None:

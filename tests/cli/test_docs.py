@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import shlex
@@ -61,16 +62,14 @@ def commands(page: str) -> list[list[str]]:
     return [line for line in own if line[0] == "explain" or line[1] in SHORT]
 
 
-@pytest.fixture
-def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder with the files that the pages speak of."""
-    monkeypatch.chdir(tmp_path)
-    synthetic.write_polycrystal(tmp_path, images=6, size=64, grains=9)
-    (tmp_path / "images").rename("micrographs")
-    synthetic.write_polycrystal(tmp_path / "other", images=2, size=64, grains=9, seed=1)
-    (tmp_path / "other/images").rename("new")
+def write_images() -> None:
+    """Write images with masks, targets, tables and captions."""
+    synthetic.write_polycrystal(Path(), images=6, size=64, grains=9)
+    (Path() / "images").rename("micrographs")
+    synthetic.write_polycrystal(Path() / "other", images=2, size=64, grains=9, seed=1)
+    (Path() / "other/images").rename("new")
     shutil.copytree("new", "elsewhere")
-    (tmp_path / "other/masks").rename("elsewhere-masks")
+    (Path() / "other/masks").rename("elsewhere-masks")
     stems = sorted(path.stem for path in Path("micrographs").iterdir())
     Path("splits.json").write_text(json.dumps({"Super1": {"train": stems[:3], "val": stems[3:5], "test": stems[5:]}}))
     rows = [f"micrographs/{stem}.png,masks/{stem}.png,{split}" for stem, split in zip(stems, ["train", "val", "test"])]
@@ -107,17 +106,19 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hole = np.zeros((64, 64), np.uint8)
     hole[20:30, 20:30] = 255
     Image.fromarray(hole).save(f"holes/{stems[0]}.png")
-    fasta, signal = synthetic.write_genome(tmp_path / "genome", chromosomes=5, length=40_000, bin_size=1000)
+
+
+def write_genomes() -> None:
+    """Write genomes with signals, features and variants."""
+    fasta, signal = synthetic.write_genome(Path() / "genome", chromosomes=5, length=40_000, bin_size=1000)
     names = dict(zip([f"chr{i + 1}" for i in range(5)], ["chrI", "chrII", "chrIV", "chrX", "chrV"]))
     for path, target in ((fasta, "genome.fa.gz"), (signal, "signal.bedGraph")):
         text = re.sub(r"chr\d+", lambda match: names[match.group()], path.read_text())
         Path(target).write_text(text)
     Path("genome.fa.gz").rename("genome.fa")
-    import gzip
-
     with gzip.open("genome.fa.gz", "wt") as file:
         file.write(Path("genome.fa").read_text())
-    synthetic.write_genome(tmp_path / "candida", chromosomes=3, length=40_000, bin_size=1000, seed=1)
+    synthetic.write_genome(Path() / "candida", chromosomes=3, length=40_000, bin_size=1000, seed=1)
     Path("genomes.tsv").write_text(
         "name\tfasta\ttargets\tval_chroms\ttest_chroms\torganism\tdose\n"
         "sc\tgenome.fa\ttiming=signal.bedGraph\tchrII\tchrIV\tyeast\t1\n"
@@ -129,7 +130,11 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kinds = [(place, kind, "+-"[place % 2]) for place in range(12) for kind in ("CDS", "tRNA")]
     rows = [f"{n}\tx\t{k}\t{2500 * p + 1}\t{2500 * p + 600}\t.\t{s}\t.\t." for n in names.values() for p, k, s in kinds]
     Path("genes.gff3").write_text("\n".join(rows) + "\n")
-    synthetic.write_graph(tmp_path, nodes=80).rename("cora.npz")
+
+
+def write_graphs() -> None:
+    """Write networks, sets of them, and molecules."""
+    synthetic.write_graph(Path(), nodes=80).rename("cora.npz")
     graph = np.load("cora.npz", allow_pickle=False)
     Path("network").mkdir()
     edges = "\n".join(f"n{a},n{b}" for a, b in graph["edge_index"].T)
@@ -143,7 +148,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = Path("roads/edges.csv").read_text().splitlines()
     kinds = [f"{line},1.5,{['road', 'rail', ''][row % 3]},{row}" for row, line in enumerate(lines[1:])]
     Path("roads/edges.csv").write_text("\n".join([f"{lines[0]},weight,kind,length", *kinds]) + "\n")
-    synthetic.write_graph_set(tmp_path, 40).rename("proteins.npz")
+    synthetic.write_graph_set(Path(), 40).rename("proteins.npz")
     Path("networks").mkdir()
     for place in range(12):
         shutil.copytree("network", f"networks/n{place}")
@@ -154,6 +159,15 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("solubility.csv").write_text("smiles,logS\n" + "".join(f"{one},{len(one) / 3}\n" for one in chains))
     Path("measured.csv").write_text("smiles,measured\nCCCCI,1.5\nCCBr,2\n")
     Path("new.csv").write_text("smiles,id\nCCO,ethanol\n")
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder with the files that the pages speak of."""
+    monkeypatch.chdir(tmp_path)
+    write_images()
+    write_genomes()
+    write_graphs()
 
 
 @pytest.fixture

@@ -80,33 +80,43 @@ def export(prediction: Path, folder: Path, info: ImageInfo, kinds: Sequence[Expo
     chosen = [*known[: known.index("uncertainty") + 1], *stated] if kinds is None else list(dict.fromkeys(kinds))
     for name, dataset in opened.items():
         for kind in chosen:
-            if kind == "class":
-                classes = _stored(dataset, "class")
-                if info.overlapping is not None:
-                    written += _export_labels(folder, name, classes, dataset)
-                    continue
-                written.append(_export_classes(folder / f"{name}_class", classes, dataset, info))
-                for region in iter_blocks(classes):
-                    counts += np.bincount(classes[region].ravel(), minlength=len(counts))
-            elif kind == "instance":
-                written.append(_save_map(folder / f"{name}_instance", _instances(dataset), dataset))
-            elif kind == "set":
-                written += _export_sets(folder, name, dataset)
-            elif kind == "interval":
-                written += [
-                    _save(folder / f"{name}_{end}.tif", _plain(_float32(dataset, end)), dataset) for end in STATED[kind]
-                ]
-            elif kind == "restored":
-                written.append(_export_restored(folder / f"{name}_restored", dataset, info))
-            elif kind == "confidence":
-                if "confidence" in dataset:
-                    written.append(_save(folder / f"{name}_confidence.tif", _stored(dataset, "confidence"), dataset))
-            else:
-                written.append(_save(folder / f"{name}_{kind}.tif", _floats(kind, dataset, info), dataset))
+            written += _export_kind(kind, folder, name, dataset, info)
+        if "class" in chosen and info.overlapping is None:
+            counts += _count_classes(dataset, len(counts))
     if "class" in chosen and info.overlapping is None:
         written.append(folder / "legend.csv")
         write_text(written[-1], format_legend(info, counts))
     return written
+
+
+def _export_kind(kind: ExportKind, folder: Path, name: str, dataset: xr.Dataset, info: ImageInfo) -> list[Path]:
+    """Write the files of one kind of an image; return them."""
+    if kind == "class":
+        classes = _stored(dataset, "class")
+        if info.overlapping is not None:
+            return _export_labels(folder, name, classes, dataset)
+        return [_export_classes(folder / f"{name}_class", classes, dataset, info)]
+    if kind == "instance":
+        return [_save_map(folder / f"{name}_instance", _instances(dataset), dataset)]
+    if kind == "set":
+        return _export_sets(folder, name, dataset)
+    if kind == "interval":
+        ends = {end: _plain(_float32(dataset, end)) for end in STATED[kind]}
+        return [_save(folder / f"{name}_{end}.tif", values, dataset) for end, values in ends.items()]
+    if kind == "restored":
+        return [_export_restored(folder / f"{name}_restored", dataset, info)]
+    if kind == "confidence":
+        known = "confidence" in dataset
+        return [_save(folder / f"{name}_{kind}.tif", _stored(dataset, kind), dataset)] if known else []
+    return [_save(folder / f"{name}_{kind}.tif", _floats(kind, dataset, info), dataset)]
+
+
+def _count_classes(dataset: xr.Dataset, count: int) -> NDArray[np.int64]:
+    """Return the pixels of each class in an image's map."""
+    classes, counts = _stored(dataset, "class"), np.zeros(count, dtype=np.int64)
+    for region in iter_blocks(classes):
+        counts += np.bincount(classes[region].ravel(), minlength=count)
+    return counts
 
 
 def check_kinds(kinds: Sequence[ExportKind] | None, info: ImageInfo) -> None:
