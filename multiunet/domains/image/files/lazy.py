@@ -118,6 +118,17 @@ class Lazy:
             self, shape=tuple(self.shape[i] for i in kept), read=read, chunk=tuple(self.chunk[i] for i in kept)
         )
 
+    def pick(self, axis: int, place: int) -> Lazy:
+        """Take one site of an axis, and drop the axis."""
+        kept = [other for other in range(self.ndim) if other != axis]
+
+        def read(region: Region) -> np.ndarray:
+            return self.read((*region[:axis], slice(place, place + 1), *region[axis:])).squeeze(axis)
+
+        return replace(
+            self, shape=tuple(self.shape[i] for i in kept), read=read, chunk=tuple(self.chunk[i] for i in kept)
+        )
+
     def flip(self, axes: Sequence[int]) -> Lazy:
         """Reverse these axes."""
         turned = {axis % self.ndim for axis in axes}

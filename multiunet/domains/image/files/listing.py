@@ -8,9 +8,10 @@ from pathlib import Path, PurePosixPath
 
 from multiunet.domains.image.files.bioimages import MODULES, list_parts
 from multiunet.domains.image.files.dicom import is_series
-from multiunet.domains.image.files.formats import SUFFIXES, ending_of
+from multiunet.domains.image.files.formats import SUFFIXES, TIFF, ending_of
 from multiunet.domains.image.files.places import normalise_name, split_place
 from multiunet.domains.image.files.table import is_table, read_pairs
+from multiunet.domains.image.files.tiff_times import is_time, list_times
 from multiunet.domains.reading import reading
 from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
@@ -50,13 +51,25 @@ def list_images(where: Path) -> dict[str, Path]:
 
 
 def _parts(path: Path, inside: str) -> list[Path]:
-    """Return the images of a file: the named one, itself, or of a microscope's file all scenes and points in time."""
+    """Return the images of a file: the named one, itself, or all scenes and points in time."""
     if inside:
         return [Path(f"{path}:/{inside}")]
+    if ending_of(path.name) in TIFF:
+        return list_times(path)
     if ending_of(path.name) not in MODULES:
         return [path]
     with reading(path):
         return list_parts(path)
+
+
+def file_of_part(path: Path) -> str | None:
+    """Return the file of an image that is a scene or a point in time of it; None of others.
+
+    Images of one file stay together in splits.
+    """
+    file, inside = split_place(path)
+    ending = ending_of(file.name)
+    return str(file) if inside and (ending in MODULES or (ending in TIFF and is_time(inside))) else None
 
 
 def _instead(where: Path, others: Sequence[Path], folders: Sequence[Path]) -> str:

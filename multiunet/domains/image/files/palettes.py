@@ -13,6 +13,7 @@ from PIL import Image
 
 from multiunet.domains.image.files.flat import KINDS, allow_any_size
 from multiunet.domains.image.files.formats import TIFF, ending_of
+from multiunet.domains.image.files.places import split_place
 from multiunet.domains.image.files.tiff import open_tiff, tiff_palette
 from multiunet.domains.reading import reading
 from multiunet.errors import InputError
@@ -22,6 +23,7 @@ FIX = "a value must mean the same in all masks: save them with one palette, or a
 
 def palette_of(path: Path) -> NDArray[np.uint8] | None:
     """Return the colours ``(n, 3)`` of a file's indices; None where it has no palette."""
+    path, _ = split_place(path)
     if not path.is_file():
         return None
     if ending_of(path.name) in TIFF:

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from pathlib import Path
 
-INSIDE = re.compile(r"(.+\.(?:h5|hdf5|zarr|dm3|dm4|emd|ser|bcf|czi|nd2|lif)):/*(.+)", re.IGNORECASE)
+INSIDE = re.compile(r"(.+\.(?:h5|hdf5|zarr|dm3|dm4|emd|ser|bcf|czi|nd2|lif|tiff?)):/*(.+)", re.IGNORECASE)
 """File that may hold several images, and a place inside it."""
 
 

@@ -19,10 +19,12 @@ from multiunet.domains.image.files.flat import LOSSY
 from multiunet.domains.image.files.geotiff import read_georeference
 from multiunet.domains.image.files.lazy import WHOLE, Lazy, Region
 from multiunet.domains.image.files.orientation import turn_spacing, turn_upright
+from multiunet.domains.image.files.places import split_place
 from multiunet.domains.image.files.stack import Stack, Wanted
 from multiunet.domains.image.files.tiff_channels import read_names
 from multiunet.domains.image.files.tiff_spacing import read_spacing
 from multiunet.domains.image.files.tiff_structure import check_planes, check_structure
+from multiunet.domains.image.files.tiff_times import choose_time, count_times
 from multiunet.domains.image.files.units import MICROMETRE
 from multiunet.domains.remarks import remark_file
 from multiunet.errors import InputError
@@ -50,22 +52,26 @@ def open_tiff(path: Path) -> tifffile.TiffFile:
 def read_tiff(path: Path, wanted: Wanted) -> Stack:
     """Read the one image or stack of a file, turned as viewers show it. Pages are sections (z).
 
+    Of several points in time, ``FILE.tif:/t3`` names one.
+
     Raises:
         InputError: when the file is cut short, holds several images of different shapes, or more axes than z, y, x and
             channels.
     """
-    orientation = _common_orientation(path, check_structure(path))
-    with open_tiff(path) as tif:
+    file, _ = split_place(path)
+    orientation = _common_orientation(path, check_structure(file))
+    with open_tiff(file) as tif:
         for tag in tif.pages.first.tags:
             check_entities(path, tag.value)
         series = tif.series[0]
         page = series.keyframe
-        check_planes(path, tif)
+        check_planes(file, tif)
         _warn_of_meaning(path, tif)
         if wanted == "labels" and page.compression in JPEG:
             raise InputError(f"{path}: {LOSSY}")
-        pages = _as_sections(path, tif)
-        axes, pixels = ("ZYX", pages) if pages is not None else _squeeze(series.axes, _read(path, series))
+        pages = _as_sections(file, tif)
+        axes, pixels = ("ZYX", pages) if pages is not None else (series.axes, _read(file, series))
+        axes, pixels = _squeeze(*choose_time(path, axes, pixels))
         sections = [axis for axis in axes if axis not in "YXSC"]
         if len(sections) > 1 or not {"Y", "X"} <= set(axes):
             raise InputError(f"{path}: axes {axes} {pixels.shape}; needed are y, x, maybe channels, and at most z")
@@ -145,8 +151,7 @@ def _warn_of_meaning(path: Path, tif: tifffile.TiffFile) -> None:
 def _warn_of_axis(path: Path, axis: str) -> None:
     """Warn of an axis that is read as sections, though the file says that it is something else."""
     if axis and axis not in SECTIONS:
-        meaning = {"T": "times"}.get(axis, f"an axis {axis}")
-        remark_file(path, f"its pages are {meaning}, as it states; they are read as the sections (z) of a volume")
+        remark_file(path, f"its pages are an axis {axis}, as it states; they are read as the sections (z) of a volume")
 
 
 def _as_sections(path: Path, tif: tifffile.TiffFile) -> Lazy | None:
@@ -193,9 +198,12 @@ def tiff_palette(colormap: NDArray[np.uint16]) -> NDArray[np.uint8]:
 
 
 def _read(path: Path, series: Any) -> Lazy:
-    """Read a series: small ones in one piece, as one strip or tile after the other is slower; others by windows."""
+    """Read a series: small ones in one piece, as one strip or tile after the other is slower; others by windows.
+
+    Times are read by windows, too, as each is an image of its own.
+    """
     shape, dtype = tuple(series.shape), np.dtype(series.dtype)
-    if series.size <= WHOLE:
+    if series.size <= WHOLE and count_times(series) == 1:
         return Lazy(shape, dtype, lambda region: _decode(path)[region], shape)
     if series.dataoffset is not None:  # plain numbers, one after the other: any row is found by counting
         kind = dtype.newbyteorder(series.keyframe.parent.byteorder)

@@ -9,9 +9,7 @@ from pathlib import Path
 
 from multiunet.domains.groups import check_together, group_names, warn_of_parted
 from multiunet.domains.image.config import ImageTrain
-from multiunet.domains.image.files.bioimages import MODULES
-from multiunet.domains.image.files.formats import ending_of
-from multiunet.domains.image.files.listing import list_images, stem_of
+from multiunet.domains.image.files.listing import file_of_part, list_images, stem_of
 from multiunet.domains.image.files.object_classes import open_object_classes
 from multiunet.domains.image.files.overlapping_pairs import pair_overlapping, warn_of_unused_masks
 from multiunet.domains.image.files.pairing import (
@@ -23,7 +21,6 @@ from multiunet.domains.image.files.pairing import (
     pair_with_themselves,
     warn_of_unused,
 )
-from multiunet.domains.image.files.places import split_place
 from multiunet.domains.image.files.readers import open_stack
 from multiunet.domains.image.files.table import is_table, read_pairs
 from multiunet.domains.image.generation.columns import read_column
@@ -143,17 +140,11 @@ def _list_items(config: ImageTrain, images: Path, targets: Path | None) -> list[
     items = _list_pairs(config, images, targets)
     known = {str(row.image): row.group for row in read_pairs(images)} if is_table(images) else {}
     if config.groups is None:
-        return [replace(item, group=known.get(item.image) or _file_of_part(item.image)) for item in items]
+        return [replace(item, group=known.get(item.image) or file_of_part(Path(item.image))) for item in items]
     if any(known.values()):
         raise InputError(f"{images} has a column 'group', but `groups` is given, too; use one")
     named = group_names([item.name for item in items], config.groups)
     return [replace(item, group=group) for item, group in zip(items, named)]
-
-
-def _file_of_part(image: str) -> str | None:
-    """Return the file of an image that is one of its scenes or points in time, which stay together; None of others."""
-    file, inside = split_place(Path(image))
-    return str(file) if inside and ending_of(file.name) in MODULES else None
 
 
 def _list_pairs(config: ImageTrain, images: Path, targets: Path | None) -> list[Item]:

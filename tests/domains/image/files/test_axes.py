@@ -144,25 +144,14 @@ def test_scales_without_a_known_unit_and_further_images_of_ome_zarr_are_said(
     assert "a.zarr: holds 2 images (raw, other); the first is read" in caplog.text
 
 
-@pytest.mark.parametrize(
-    ("axes", "shape", "said"),
-    [
-        ("TYX", (5, 40, 50), True),
-        ("ZYX", (5, 40, 50), False),
-        ("CYX", (2, 40, 50), False),
-        ("ZCYX", (5, 2, 40, 50), False),
-    ],
-)
+@pytest.mark.parametrize(("axes", "shape"), [("ZYX", (5, 40, 50)), ("CYX", (2, 40, 50)), ("ZCYX", (5, 2, 40, 50))])
 @pytest.mark.parametrize("ome", [False, True])
-def test_axes_of_hyperstacks(
-    ome: bool, axes: str, shape: tuple[int, ...], said: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_axes_of_hyperstacks(ome: bool, axes: str, shape: tuple[int, ...], tmp_path: Path) -> None:
     values = np.random.default_rng(0).integers(0, 255, shape, dtype=np.uint8)
     kind: Any = {"ome": True} if ome else {"imagej": True}
     tifffile.imwrite(tmp_path / "a.tif", values, photometric="minisblack", metadata={"axes": axes}, **kind)
     expected = values if axes == "CYX" else values.transpose(1, 0, 2, 3) if "C" in axes else values[None]
     np.testing.assert_array_equal(read_image(tmp_path / "a.tif").pixels, expected)
-    assert ("a.tif: its pages are times, as it states; they are read as the sections" in caplog.text) == said
 
 
 @pytest.mark.parametrize("order", ["XYZCT", "XYCZT"])

@@ -153,12 +153,6 @@ def test_the_resolution_of_plain_tiff_is_a_printers(tmp_path: Path) -> None:
     assert read_image(tmp_path / "a.tif").spacing is None
 
 
-def test_a_time_series_of_stacks_is_refused(tmp_path: Path) -> None:
-    tifffile.imwrite(tmp_path / "a.tif", np.zeros((2, 3, 7, 9), np.uint8), imagej=True, metadata={"axes": "TZYX"})
-    with pytest.raises(InputError, match=r"a\.tif: axes TZYX"):
-        read_image(tmp_path / "a.tif")
-
-
 def test_images_of_several_shapes_in_a_file_are_refused(tmp_path: Path) -> None:
     with tifffile.TiffWriter(tmp_path / "a.tif") as tif:
         tif.write(np.zeros((7, 9), np.uint8))
