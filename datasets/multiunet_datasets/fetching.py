@@ -6,8 +6,9 @@ import errno
 import hashlib
 import logging
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import quote, urlsplit
 
 from multiunet.errors import InputError, RunError
@@ -16,6 +17,9 @@ from multiunet_datasets.cards import Card, DataFile, find_card
 
 SECONDS = 30
 """Without an answer after which a server counts as gone."""
+
+BLOCK = 1 << 16
+"""Bytes that are asked for at once."""
 
 
 def fetch(names: Sequence[str], out: AnyPath, mirror: str | None = None, overwrite: bool = False) -> list[Path]:
@@ -82,7 +86,12 @@ def _download(address: str, file: DataFile, target: Path) -> None:
             "folder as `mirror`"
         ) from error
     pooch.get_logger().setLevel(logging.ERROR)  # what is loaded is said by the caller
-    ask = pooch.HTTPDownloader(timeout=SECONDS)
+
+    def ask(url: str, place: str, _: object) -> None:
+        with requests.get(url, timeout=SECONDS, stream=True) as answer, open(place, "wb") as opened:
+            answer.raise_for_status()
+            _write_bounded(opened, answer.iter_content(BLOCK), file.size)
+
     try:
         pooch.retrieve(address, f"sha256:{file.sha256}", fname=target.name, path=target.parent, downloader=ask)
     except requests.HTTPError as error:
@@ -94,6 +103,14 @@ def _download(address: str, file: DataFile, target: Path) -> None:
         raise InputError(
             f"{address}: has other bytes than the data set (SHA-256), and was not kept; try another mirror"
         ) from error
+
+
+def _write_bounded(opened: BinaryIO, blocks: Iterable[bytes], size: int) -> None:
+    """Write blocks of bytes, at most ``size`` in all; raise ``ValueError`` for more."""
+    for block in blocks:
+        if opened.tell() + len(block) > size:
+            raise ValueError(f"over {size} bytes")
+        opened.write(block)
 
 
 def _is_whole(path: Path, file: DataFile) -> bool:

@@ -7,7 +7,7 @@ import math
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +71,7 @@ class Unfinished:
 
     def remove(self) -> None:
         """Remove the folder: the result is complete."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        _remove(self.path)
 
     def agree(self, name: str, decide: Callable[[], int]) -> int:
         """Return a number that samples depend on, as it was decided when they were begun."""
@@ -157,11 +157,22 @@ def sweep_finished(out: Path, lock: Path) -> None:
     """
     try:
         with hold_lock(lock, str(lock)):
+            if not (_folder_of(out) / MADE).exists():
+                _folder_of(out).rmdir()  # an empty one: its removal was nearly done
             before = json.loads((_folder_of(out) / MADE).read_text(encoding="utf-8"))
             if identify(out) not in (None, before):
-                shutil.rmtree(_folder_of(out), ignore_errors=True)
+                _remove(_folder_of(out))
     except (InputError, OSError, ValueError):  # another process is at work, or they are not all made
         return
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder; last of its files the one by which ``sweep_finished`` knows what it may remove."""
+    with suppress(OSError):
+        for path in folder.iterdir():
+            if path.name != MADE:
+                path.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _folder_of(out: Path) -> Path:

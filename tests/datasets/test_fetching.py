@@ -92,6 +92,27 @@ def test_other_bytes_are_refused_and_not_kept(
     assert names(out) == [f"{NAME}/a b.png"]
 
 
+def test_a_server_that_sends_more_than_is_stated_is_left(
+    server: str, mirror: Path, tmp_path: Path, multiunet: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[int] = []
+    write = fetching._write_bounded
+
+    def watch(opened: Any, blocks: Any, size: int) -> None:
+        try:
+            write(opened, blocks, size)
+        finally:
+            written.append(opened.tell())
+
+    monkeypatch.setattr(fetching, "_write_bounded", watch)
+    (mirror / NAME / "splits.json").write_bytes(b"{}" + bytes(1 << 20))
+    done = get(multiunet, tmp_path / "data", server)
+    assert done.code == 3
+    assert "splits.json: has other bytes than the data set" in done.err
+    assert written == [len(b"pixels"), 0], "nothing beyond the stated size reaches the disk"
+    assert names(tmp_path / "data") == [f"{NAME}/a b.png"]
+
+
 def test_files_of_ones_own_are_kept(source: object, mirror: Path, tmp_path: Path, multiunet: Callable) -> None:
     own = tmp_path / "data" / NAME / "splits.json"
     own.parent.mkdir(parents=True)
@@ -129,7 +150,7 @@ def test_a_full_disk_is_said(
 
     monkeypatch.setattr(fetching.shutil, "copyfile", full)
     if isinstance(source, str):
-        monkeypatch.setattr("pooch.HTTPDownloader.__call__", full)
+        monkeypatch.setattr(fetching, "_write_bounded", full)
     done = get(multiunet, tmp_path / "data", source)
     assert done.code == 1
     assert "the disk is full; free 6 bytes" in done.err

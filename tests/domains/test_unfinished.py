@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -44,3 +45,34 @@ def test_what_is_left_of_samples_is_swept_once_their_result_is_there(
         out.mkdir()
     sweep_finished(out, tmp_path / "lock")
     assert kept.path.exists() == (not swept)
+
+
+@pytest.mark.parametrize("files", range(4))
+def test_a_removal_that_was_killed_anywhere_is_ended(
+    files: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "s.zarr"
+    kept = Unfinished(out, {"seed": 0}, overwrite=False)
+    kept.prepare()
+    (kept.path / "batch-0.safetensors").touch()
+    kept.note_all_made()
+    out.mkdir()
+    removed: list[str] = []
+
+    def strike(remove: Any) -> Any:
+        def removing(path: Any, *given: Any, **options: Any) -> None:
+            if len(removed) == files:
+                raise KeyboardInterrupt
+            remove(path, *given, **options)
+            removed.append(str(path))
+
+        return removing
+
+    with monkeypatch.context() as patch:
+        for name in ("unlink", "rmdir"):
+            patch.setattr(os, name, strike(getattr(os, name)))
+        with pytest.raises(KeyboardInterrupt):
+            kept.remove()
+    assert kept.path.exists()
+    sweep_finished(out, tmp_path / "lock")
+    assert [path.name for path in tmp_path.iterdir()] == ["s.zarr"]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from multiunet.domains.image.files.arrays import choose_array, stack_array
+from multiunet.domains.image.files.hdf5_heaps import check_heaps, has_texts
 from multiunet.domains.image.files.hdf5_storage import Checked, check_storage
 from multiunet.domains.image.files.lazy import Lazy, Region
 from multiunet.domains.image.files.places import split_place
@@ -32,6 +33,8 @@ def read_hdf5(path: Path, wanted: Wanted) -> Stack:
         check_storage(path, where, array, wanted == "image")
         shape, name, dtype = array.shape, array.name, array.dtype
         chunk = array.chunks or (*(1,) * (len(shape) - 1), shape[-1])
+        if has_texts(array):
+            check_heaps(path, where)
         attributes, names = dict(array.attrs), [axis.label for axis in array.dims]
 
     checked = Checked(path)

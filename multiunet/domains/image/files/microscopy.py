@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from multiunet.domains.image.files.extras import import_for
+from multiunet.domains.image.files.hdf5_heaps import check_heaps
 from multiunet.domains.image.files.hdf5_links import check_links
 from multiunet.domains.image.files.lazy import Lazy, Region, check_fits
 from multiunet.domains.image.files.places import join_place, split_place
@@ -64,6 +65,7 @@ def read_microscopy(path: Path, wanted: Wanted) -> Stack:
     options = dict(ONLY_IMAGES.get(ending, {}))
     if ending == ".emd":
         check_links(path, file)
+        check_heaps(path, file)
     else:
         check_fits(path, "the whole, which is read at once,", TIMES * file.stat().st_size)
     signals = [_describe(found) for found in reader.file_reader(str(file), **options)]
