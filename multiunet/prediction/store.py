@@ -16,7 +16,7 @@ import numpy as np
 import zarr
 
 from multiunet.errors import InputError
-from multiunet.files import AnyPath, write_text
+from multiunet.files import AnyPath, sync_tree, write_text
 from multiunet.prediction.group_names import group_name, shorten_name
 from multiunet.prediction.item_writer import FLOATS, SAMPLES, ItemWriter
 from multiunet.prediction.ledger import Ledger
@@ -153,6 +153,7 @@ class PredictionStore:
                 if sample_maps:
                     make_sample_maps(group, (sample_maps, sample_layers), shape, sites)
                 if self.ledger is not None:
+                    sync_tree(self._partial / place)  # a record that outlives lost power must not tell of cut files
                     self.ledger.note_made(place, shape)
         return ItemWriter(self._partial, place, self.ledger)
 

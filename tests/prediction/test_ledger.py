@@ -6,6 +6,7 @@ import contextlib
 import errno
 import itertools
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -220,6 +221,29 @@ def test_what_is_interrupted_on_its_way_to_its_place_goes_on(at, part, predictor
     assert make(Ledger(path, PLAN, part, resume=True)) == 0
     assert arrays(path) == whole
     assert [file.name for file in tmp_path.iterdir()] == ["p.zarr"]
+
+
+def test_what_loses_power_once_its_arrays_are_made_goes_on(predictor, whole, tmp_path, monkeypatch) -> None:
+    """Whatever was not flushed is empty then."""
+    path, flushed, flush = tmp_path / "p.zarr", set(), os.fsync
+
+    def note(file: int) -> None:
+        flush(file)
+        flushed.add(os.fstat(file).st_ino)
+
+    def interrupt(*given: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", note)
+        patch.setattr(Ledger, "note", interrupt)
+        with pytest.raises(KeyboardInterrupt), PredictionStore(path, ledger=Ledger(path, PLAN, Part(1, 1))) as store:
+            predict(predictor, store)
+    for file in tmp_path.rglob("*"):
+        if file.is_file() and file.stat().st_ino not in flushed:
+            file.write_bytes(b"")
+    assert len(complete(predictor, path, Part(1, 1))) == 12
+    assert arrays(path) == whole
 
 
 def test_a_line_that_was_cut_short_is_written_again(predictor, whole, tmp_path) -> None:

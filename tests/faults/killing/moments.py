@@ -115,7 +115,7 @@ class Moments:
             self.undoable.append(["remove", path, before])
         elif event == "os.rmdir":
             self.undoable.append(["rmdir", path])
-        elif event in ("os.mkdir", "os.link") or (event == "open" and not os.path.lexists(path)):
+        elif event in ("os.mkdir", "os.link", "open") and not os.path.lexists(path):  # else it fails, or makes nothing
             self.undoable.append(["make", path])
         elif event == "open":
             self.synced.discard(os.stat(path).st_ino)
