@@ -113,14 +113,21 @@ class ReplacedFolder:
         goes_on = self._ledger is not None and self._ledger.goes_on()
         self._finish_what_was_killed(goes_on)
         self._check_free()
+        if not goes_on:
+            if self._ledger is not None:
+                self._ledger.remove()  # it would be taken for that of the folder that is made now
+            self._make_folder()
         if self._ledger is not None:
             self._ledger.open()
-        if not self.partial.exists():
-            try:
-                self._make(self.partial)
-            except BaseException:
-                shutil.rmtree(self.partial, ignore_errors=True)
-                raise
+
+    def _make_folder(self) -> None:
+        """Make the folder; it is on the disk before a record says that it may be gone on with."""
+        try:
+            self._make(self.partial)
+            sync_tree(self.partial)
+        except BaseException:
+            shutil.rmtree(self.partial, ignore_errors=True)
+            raise
 
     def _keep(self, ledger: Ledger, error: BaseException) -> bool:
         """Return whether what is written stays after an error: that of parts, or of an interrupted process."""
