@@ -108,7 +108,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         raise error if error.filename else OSError(error.errno, error.strerror, str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def name_temporary(path: Path) -> Path:
@@ -133,7 +133,7 @@ def sync_tree(folder: Path) -> None:
     for place, _, names in os.walk(folder):
         for name in names:
             sync_file(Path(place, name))
-        _sync_folder(Path(place))
+        sync_folder(Path(place))
 
 
 def sync_file(path: Path) -> None:
@@ -142,7 +142,8 @@ def sync_file(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _sync_folder(path: Path) -> None:
+def sync_folder(path: Path) -> None:
+    """Flush a folder's list of files to disk."""
     if sys.platform == "win32":  # has no folders to open or flush
         return
     with suppress(OSError):  # a file system that flushes no folders

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import math
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -13,15 +15,22 @@ import torch
 import zarr
 from numpy.typing import NDArray
 from torch import Tensor
-from zarr.codecs import BloscCodec
 
-from multiunet.files import sync_file, sync_tree
+from multiunet.files import sync_file, sync_tree, write_text
 from multiunet.prediction.ledger import Ledger
-from multiunet.prediction.ome import LABELS, LEVEL, make_label
+from multiunet.prediction.new_files import (
+    ABOUT,
+    Files,
+    array_files,
+    attrs_of,
+    dims_of,
+    group_text,
+    open_stored,
+    value_files,
+    write_files,
+)
+from multiunet.prediction.ome import LABELS, LEVEL, list_labels, make_label
 from multiunet.uncertainty import Moments
-
-FLOATS = BloscCodec(cname="lz4", clevel=1, shuffle="bitshuffle")
-"""Of simulated noisy probabilities it makes slightly less than Zarr's default (Zstandard), some four times as fast."""
 
 SAMPLES = "sample_maps"
 """Array of an unfinished prediction: maps of each Monte-Carlo sample, ``(samples, layers, *space)``."""
@@ -42,8 +51,8 @@ class ItemWriter:
     def __init__(self, root: Path, place: str, ledger: Ledger | None) -> None:
         self._folder, self._place, self._ledger = root / place, place, ledger
         self._noted: list[Any] = []
-        self._group = zarr.open_group(root, path=place, mode="r+")
-        self._shown = LABELS in self._group  # copies for viewers
+        self._opened: dict[str, zarr.Array[Any]] = {}
+        self._shown = (self._folder / LABELS).exists()  # copies for viewers
 
     @property
     def is_due(self) -> bool:
@@ -84,8 +93,8 @@ class ItemWriter:
         if self._ledger is not None:
             self._ledger.finish(self._place, partial(sync_tree, self._folder))
             self._ledger.save()
-        if SAMPLES in self._group:
-            del self._group[SAMPLES]
+        if (samples := self._folder / SAMPLES).exists():
+            shutil.rmtree(samples)
 
     def _sync(self, region: Region) -> None:
         """Flush the chunks of a region to disk."""
@@ -135,11 +144,7 @@ class ItemWriter:
 
         Where samples share their masks, those of several inputs belong together sample by sample.
         """
-        values = fractions.double().cpu().numpy()
-        array = self._group.create_array(
-            "fraction", shape=values.shape, dtype="float64", dimension_names=("sample", "channel"), overwrite=True
-        )
-        array[...] = values
+        self._write_new("fraction", value_files(fractions.double().cpu().numpy(), ("sample", "channel")))
 
     def write_instances(self, instances: NDArray[np.int32]) -> None:
         """Write the number of each site's object, ``space``, 0 outside."""
@@ -153,38 +158,28 @@ class ItemWriter:
 
     def make_instances(self) -> None:
         """Make the array ``instance``, int32 ``space``, of 0."""
-        self._make_map("instance", "int32", fill_value=0)
+        instances = self._map_files("int32", fill_value=0)
+        self._write_new("instance", instances)
         if self._shown:
-            make_label(self._group, "instance", self._array("instance"), self._group.attrs.asdict())
+            label = make_label("instance", instances, dims_of(self._folder / "instance"), attrs_of(self._folder))
+            self._write_new(f"{LABELS}/instance", label)
+            write_text(self._folder / LABELS / ABOUT, group_text(list_labels(["class", "instance"])))
 
     def make_confidence(self) -> None:
         """Make the array ``confidence``, float32 ``space``, of NaN."""
-        self._make_map("confidence", "float32", fill_value=float("nan"))
+        self._write_new("confidence", self._map_files("float32", fill_value=math.nan))
 
-    def _make_map(self, name: str, dtype: str, fill_value: float) -> None:
-        mean = self._array("mean")
-        self._group.create_array(
-            name,
-            shape=mean.shape[1:],
-            chunks=mean.chunks[1:],
-            dtype=dtype,
-            fill_value=fill_value,
-            dimension_names=mean.metadata.dimension_names[1:],  # type: ignore[union-attr, index]
-            overwrite=True,  # a process that was killed may have made it
-        )
+    def _map_files(self, dtype: str, fill_value: float) -> Files:
+        """Make an array of the sites."""
+        mean, dims = self._array("mean"), dims_of(self._folder / "mean")[1:]
+        return array_files(mean.shape[1:], dims, dtype, chunks=mean.chunks[1:], fill_value=fill_value)
 
     def open_images(self, count: int) -> None:
         """Make room for so many samples of a generator, which are part of the result."""
-        mean = self._array("mean")
-        self._group.create_array(
-            "samples",
-            shape=(count, *mean.shape),
-            chunks=(1, *mean.chunks),
-            dtype="float32",
-            compressors=FLOATS,
-            fill_value=float("nan"),
-            dimension_names=("sample", *mean.metadata.dimension_names),  # type: ignore[union-attr, misc]
-        )
+        mean, dims = self._array("mean"), ("sample", *dims_of(self._folder / "mean"))
+        shape, chunks = (count, *mean.shape), (1, *mean.chunks)
+        files = array_files(shape, dims, "float32", chunks=chunks, fast=True, fill_value=math.nan)
+        self._write_new("samples", files)
 
     def write_image(self, number: int, image: Tensor) -> None:
         """Write a sample of a generator, ``(names, *space)``."""
@@ -225,7 +220,7 @@ class ItemWriter:
     @property
     def sample_count(self) -> int:
         """Samples whose maps are kept."""
-        return int(self._array(SAMPLES).shape[0]) if SAMPLES in self._group else 0
+        return int(self._array(SAMPLES).shape[0]) if (self._folder / SAMPLES / ABOUT).exists() else 0
 
     @property
     def space(self) -> tuple[int, ...]:
@@ -252,17 +247,14 @@ class ItemWriter:
         values = {name: part.astype(np.float32) for name, part in moments.items()}
         values["total"] = values["epistemic"] + values["aleatoric"]  # the identity holds to the last bit
         for name, part in values.items():
-            array = self._group.create_array(
-                f"object_{name}",
-                shape=part.shape,
+            files = value_files(
+                part,
+                ("object", "object_class"),
                 chunks=tuple(max(1, side) for side in part.shape),
-                dtype="float32",
-                fill_value=float("nan"),
-                dimension_names=("object", "object_class"),
-                attributes={"classes": list(classes)},
-                overwrite=True,  # a process that was killed may have made it
+                fill_value=math.nan,
+                attrs={"classes": list(classes)},
             )
-            array[...] = part
+            self._write_new(f"object_{name}", files)
 
     def classes(self) -> NDArray[np.unsignedinteger[Any]]:
         """Return the written class of each site, ``space``, in memory."""
@@ -272,16 +264,23 @@ class ItemWriter:
         """Return the written means, ``(names, *space)``, in memory."""
         return np.asarray(self._array("mean")[...], dtype=np.float32)
 
+    def _write_new(self, name: str, files: Files) -> None:
+        """Write an array or a group, in place of one that a process made that was killed."""
+        write_files(self._folder / name, files)
+        self._opened.clear()
+
     def _arrays(self) -> Iterator[tuple[str, zarr.Array[Any]]]:
         """Return all arrays by their places in the group."""
-        yield from self._group.arrays()
+        for about in self._folder.glob(f"[!.]*/{ABOUT}"):  # no hidden folder of a process that was killed
+            if (name := about.parent.name) != LABELS:
+                yield name, self._array(name)
         if self._shown:
             yield f"{LABELS}/class/{LEVEL}", self._array(f"{LABELS}/class/{LEVEL}")
 
     def _array(self, name: str) -> zarr.Array[Any]:
-        array = self._group[name]
-        assert isinstance(array, zarr.Array)
-        return array
+        if name not in self._opened:
+            self._opened[name] = open_stored(self._folder / name)
+        return self._opened[name]
 
 
 def starts_of(region: Region) -> tuple[int, ...]:

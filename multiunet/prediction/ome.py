@@ -6,7 +6,7 @@ import colorsys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import zarr
+from multiunet.prediction.new_files import Files, group_files, without_attrs
 
 OME = "ome"
 """Attribute of a group that tells viewers what is in it."""
@@ -58,41 +58,33 @@ def describe_picture(
     return found
 
 
+def list_labels(names: Sequence[str]) -> dict[str, Any]:
+    """Return the attributes of the group of an input's labels."""
+    return {OME: {"version": VERSION, LABELS: list(names)}}
+
+
 def make_label(
-    group: zarr.Group, name: str, like: zarr.Array[Any], attrs: Mapping[str, Any], names: Sequence[str] = ()
-) -> zarr.Array[Any]:
-    """Make an array for viewers that is to hold what another one does, of integers; return it.
+    name: str, like: Files, dims: Sequence[str], attrs: Mapping[str, Any], names: Sequence[str] = ()
+) -> Files:
+    """Make the group of an array for viewers that is to hold what another one does, of integers.
 
     Args:
-        group: of the input.
         name: of the label.
-        like: array of the input: shape, type, chunks and names of its axes.
+        like: array of the input, without values.
+        dims: names of its axes.
         attrs: of the input: ``spacing`` by axis, and its ``unit``.
         names: of the values 0, 1, ... where these are classes.
     """
-    labels = group.require_group(LABELS)
-    known = [*labels.attrs.get(OME, {}).get(LABELS, ())]  # type: ignore[union-attr, misc]
-    labels.attrs[OME] = {"version": VERSION, LABELS: [*known, *([] if name in known else [name])]}
-    dims = tuple(str(dim) for dim in like.metadata.dimension_names or ())  # type: ignore[union-attr]
-    label = labels.require_group(name)
     about: dict[str, Any] = {"source": {"image": "../../"}}
     if names:
         about["colors"] = [{"label-value": place, "rgba": [*pick_colour(place), 255]} for place in range(len(names))]
         about["properties"] = [{"label-value": place, "class": name} for place, name in enumerate(names)]
-    label.attrs[OME] = {
+    shown = {
         "version": VERSION,
         "multiscales": [_describe_array(name, LEVEL, dims, attrs)],
         "image-label": about,
     }
-    return label.create_array(
-        LEVEL,
-        shape=like.shape,
-        chunks=like.chunks,
-        dtype=like.dtype,
-        fill_value=0,
-        dimension_names=dims,
-        overwrite=True,  # a process that was killed may have made it
-    )
+    return group_files({OME: shown}, {LEVEL: without_attrs(like)})
 
 
 def pick_colour(place: int) -> tuple[int, int, int]:

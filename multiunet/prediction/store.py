@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import math
 import re
 import shutil
 import sys
@@ -13,14 +14,14 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
-import zarr
 
 from multiunet.errors import InputError
-from multiunet.files import AnyPath, sync_tree, write_text
+from multiunet.files import AnyPath, write_text
 from multiunet.prediction.group_names import group_name, shorten_name
-from multiunet.prediction.item_writer import FLOATS, SAMPLES, ItemWriter
+from multiunet.prediction.item_writer import SAMPLES, ItemWriter
 from multiunet.prediction.ledger import Ledger
-from multiunet.prediction.ome import OME, describe_picture, is_picture, make_label
+from multiunet.prediction.new_files import ABOUT, Files, array_files, group_files, group_text, value_files, write_files
+from multiunet.prediction.ome import LABELS, OME, describe_picture, is_picture, list_labels, make_label
 from multiunet.prediction.places import keep_place
 from multiunet.prediction.reading import BYTES, CHUNKS, MARK, NAME, VARIANCES, count_chunks, is_prediction
 from multiunet.prediction.replaced_folder import ReplacedFolder, full_disk_in_words
@@ -78,7 +79,8 @@ class PredictionStore:
         self._folder.__exit__(kind, error, _)
 
     def _make(self, folder: Path) -> None:
-        zarr.open_group(folder, mode="w", zarr_format=3, attributes=self._attrs)
+        folder.mkdir()
+        (folder / ABOUT).write_text(group_text(self._attrs), encoding="utf-8")
 
     def close_part(self) -> bool:
         """End this part; return whether it is the last, which completes the inputs: predict them once more."""
@@ -139,21 +141,24 @@ class PredictionStore:
         with self._folder.changing():
             made = self.ledger is not None and self.ledger.is_made(place, shape)
             if not made:
-                about = {**keep_place(attrs or {}, self.path), NAME: name}
-                group = zarr.open_group(self._partial, path=place, mode="w", zarr_format=3, attributes=about)
-                make_labels(group, {"channel": np.array(list(names), dtype=object), **(coords or {})})
+                members = label_files({"channel": np.array(list(names), dtype=object), **(coords or {})})
                 sites = tuple(max(1, min(c, n)) for c, n in zip(chunks or shape, shape))
-                make_moments(group, len(names), dims, shape, sites, statements)
-                if decided:
-                    make_classes(group, names, dims, shape, sites, per_name)
+                members |= moment_files(len(names), dims, shape, sites, statements)
+                about = {**keep_place(attrs or {}, self.path), NAME: name, **describe_labels(coords or {})}
+                classes = class_files(names, dims, shape, sites, per_name) if decided else None
+                if classes is not None:
+                    members["class"] = classes
                 if is_picture(dims, given := attrs or {}):
-                    group.attrs[OME] = describe_picture(names, dims, given, decided)
-                    if decided:
-                        make_label(group, "class", open_array(group, "class"), given, () if per_name else names)
+                    about[OME] = describe_picture(names, dims, given, decided)
+                    if classes is not None:
+                        axes = ("channel", *dims) if per_name else dims
+                        label = make_label("class", classes, axes, given, () if per_name else names)
+                        members[LABELS] = group_files(list_labels(["class"]), {"class": label})
                 if sample_maps:
-                    make_sample_maps(group, (sample_maps, sample_layers), shape, sites)
+                    members[SAMPLES] = sample_files((sample_maps, sample_layers), shape, sites)
+                # a record that outlives lost power must not tell of cut files
+                write_files(self._partial / place, group_files(about, members), flush=self.ledger is not None)
                 if self.ledger is not None:
-                    sync_tree(self._partial / place)  # a record that outlives lost power must not tell of cut files
                     self.ledger.note_made(place, shape)
         return ItemWriter(self._partial, place, self.ledger)
 
@@ -166,85 +171,71 @@ class PredictionStore:
         return group
 
 
-def make_labels(group: zarr.Group, labels: Mapping[str, Any]) -> None:
-    """Write coordinates as xarray reads them.
+def label_files(labels: Mapping[str, Any]) -> dict[str, Files]:
+    """Make coordinates as xarray reads them.
 
     To write them, xarray itself would load all libraries of arrays that are installed, a second's work.
 
     Args:
         labels: by name, an array on the dimension of that name or ``(dimensions, array)``.
     """
+    return {name: value_files(label, dims) for name, (dims, label) in _located(labels).items()}
+
+
+def describe_labels(labels: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the attribute of a group that says which coordinates no dimension is named after (CF)."""
+    beside = [name for name, (dims, _) in _located(labels).items() if dims != (name,)]
+    return {"coordinates": " ".join(sorted(beside))} if beside else {}
+
+
+def _located(labels: Mapping[str, Any]) -> dict[str, tuple[tuple[str, ...], Any]]:
+    """Return labels with the dimensions that they are on."""
     located = {name: label if isinstance(label, tuple) else (name, label) for name, label in labels.items()}
-    for name, (dims, label) in located.items():
-        values = np.asarray(label)
-        dtype = str if values.dtype.kind in "OU" else values.dtype
-        dimensions = (dims,) if isinstance(dims, str) else tuple(dims)
-        group.create_array(name, shape=values.shape, dtype=dtype, dimension_names=dimensions)[...] = values
-    if beside := [name for name, (dims, _) in located.items() if dims not in (name, (name,))]:
-        group.attrs["coordinates"] = " ".join(sorted(beside))  # CF: those that no dimension is named after
+    return {name: ((dims,) if isinstance(dims, str) else tuple(dims), label) for name, (dims, label) in located.items()}
 
 
-def make_moments(
-    group: zarr.Group,
-    names: int,
-    dims: Sequence[str],
-    shape: Sequence[int],
-    chunks: Sequence[int],
-    statements: Sequence[Statement],
-) -> None:
+def moment_files(
+    names: int, dims: Sequence[str], shape: Sequence[int], chunks: Sequence[int], statements: Sequence[Statement]
+) -> dict[str, Files]:
     """Make the arrays of mean, variances and statements, ``(names, *shape)``."""
     kept = dict.fromkeys(("mean", *VARIANCES), "float32")
     kept |= {variable: statement.dtype for statement in statements for variable in statement.variables}
-    for variable, dtype in kept.items():
-        group.create_array(
-            variable,
-            shape=(names, *shape),
+    return {
+        variable: array_files(
+            (names, *shape),
+            ("channel", *dims),
+            dtype,
             chunks=(names, *chunks),
-            dtype=dtype,
-            compressors=FLOATS if dtype == "float32" else "auto",
+            fast=dtype == "float32",
             # of one sample the epistemic variance is 0 everywhere: then nothing is written
-            fill_value=False if dtype == "bool" else 0.0 if variable == "epistemic" else float("nan"),
-            dimension_names=("channel", *dims),
+            fill_value=False if dtype == "bool" else 0.0 if variable == "epistemic" else math.nan,
         )
+        for variable, dtype in kept.items()
+    }
 
 
-def make_classes(
-    group: zarr.Group,
-    names: Sequence[str],
-    dims: Sequence[str],
-    shape: Sequence[int],
-    chunks: Sequence[int],
-    per_name: bool,
-) -> None:
+def class_files(
+    names: Sequence[str], dims: Sequence[str], shape: Sequence[int], chunks: Sequence[int], per_name: bool
+) -> Files:
     """Make the array of decided classes, ``shape``; with ``per_name`` of yes and no, ``(names, *shape)``."""
-    group.create_array(
-        "class",
-        shape=(len(names), *shape) if per_name else tuple(shape),
-        chunks=(len(names), *chunks) if per_name else tuple(chunks),
-        dtype="uint8" if len(names) <= 256 else "uint16",
+    return array_files(
+        (len(names), *shape) if per_name else shape,
+        ("channel", *dims) if per_name else dims,
+        "uint8" if len(names) <= 256 else "uint16",
+        chunks=(len(names), *chunks) if per_name else chunks,
         fill_value=0,
-        dimension_names=("channel", *dims) if per_name else tuple(dims),
         # blanks part the names
-        attributes={
+        attrs={
             "flag_values": list(range(len(names))),
             "flag_meanings": " ".join("_".join(name.split()) for name in names),
         },
     )
 
 
-def open_array(group: zarr.Group, name: str) -> zarr.Array[Any]:
-    """Return an array of a group."""
-    array = group[name]
-    assert isinstance(array, zarr.Array)
-    return array
-
-
-def make_sample_maps(group: zarr.Group, count: tuple[int, int], shape: Sequence[int], chunks: Sequence[int]) -> None:
+def sample_files(count: tuple[int, int], shape: Sequence[int], chunks: Sequence[int]) -> Files:
     """Make room for maps of Monte-Carlo samples.
 
     Args:
         count: samples, and layers of each; maps are ``(*count, *shape)``.
     """
-    group.create_array(
-        SAMPLES, shape=(*count, *shape), chunks=(1, 1, *chunks), dtype="uint8", compressors=FLOATS, fill_value=0
-    )
+    return array_files((*count, *shape), (), "uint8", chunks=(1, 1, *chunks), fill_value=0, fast=True)

@@ -202,10 +202,13 @@ def test_what_is_struck_while_chunks_are_counted_goes_on(predictor, whole, tmp_p
 @pytest.mark.parametrize("at", ["sync_tree", "os.rename"])
 def test_what_is_interrupted_on_its_way_to_its_place_goes_on(at, part, predictor, whole, tmp_path, monkeypatch) -> None:
     path = tmp_path / "p.zarr"
+    rename = os.rename
 
-    def interrupt(folder: Path, *_: object) -> None:
+    def interrupt(folder: Path, *to: Path) -> None:
         if (folder / "b").exists():  # it is not just begun
             raise KeyboardInterrupt
+        if at == "os.rename":
+            rename(folder, *to)
 
     def make(ledger: Ledger) -> int:
         with PredictionStore(path, ledger=ledger) as store:

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
-import zarr
 
 from multiunet import Grid, GridPredictor, GridSource, InputError, Segmentation, UNet
 from multiunet.errors import RunError
 from multiunet.geometries import Conv
 from multiunet.prediction import PredictionStore, open_datasets, replaced_folder
 from multiunet.prediction import store as store_module
+from multiunet.prediction.new_files import group_files, write_files
 
 
 @pytest.fixture
@@ -62,8 +62,8 @@ def test_coordinates_are_those_that_xarray_writes(tmp_path: Path) -> None:
     coords |= {"start": ("x", np.arange(3)), "known": (("channel", "x"), np.array([[1, np.nan, 0]] * 2))}
     expected = xr.Dataset(coords=coords)
     expected.to_zarr(tmp_path / "theirs.zarr", zarr_format=3, consolidated=False)
-    group = zarr.open_group(tmp_path / "ours.zarr", mode="w", zarr_format=3)
-    store_module.make_labels(group, coords)
+    about = store_module.describe_labels(coords)
+    write_files(tmp_path / "ours.zarr", group_files(about, store_module.label_files(coords)))
     ours, theirs = (xr.open_zarr(tmp_path / f"{name}.zarr", consolidated=False) for name in ("ours", "theirs"))
     assert ours.identical(theirs)
     assert set(ours.coords) == set(coords)
@@ -173,8 +173,8 @@ def test_a_full_disk_is_said_in_words(tmp_path: Path, monkeypatch: pytest.Monkey
         raise OSError(errno.ENOSPC, "No space left on device")
 
     place, name = {
-        "begin": (store_module.zarr, "open_group"),
-        "item": (store_module, "make_labels"),
+        "begin": (store_module, "group_text"),
+        "item": (store_module, "label_files"),
         "end": (replaced_folder, "sync_tree"),
     }[when]
     monkeypatch.setattr(place, name, full)
