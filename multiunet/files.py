@@ -84,10 +84,13 @@ def check_folder(folder: Path, overwrite: bool) -> None:
     check_creatable(folder / "file" if folder.is_dir() else folder)
 
 
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+def write_atomically(path: Path, write: Callable[[Path], object], flush: bool = True) -> None:
     """Write a file under a temporary name with ``write``, flush it to disk and rename it to ``path``.
 
     A reader, or a machine that loses power, finds the old file or the new one, never a part.
+
+    Args:
+        flush: False: a machine that loses power may find a part; for what is flushed later, or is of no use until then.
 
     Raises:
         OSError: naming the file, when it cannot be written; of it nothing is left.
@@ -101,14 +104,16 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         write(temporary)
         with suppress(OSError):  # a file system without modes
             os.chmod(temporary, mode)  # a library that makes the file anew may keep it from everybody else
-        sync_file(temporary)
+        if flush:
+            sync_file(temporary)
         os.replace(temporary, path)
     except OSError as error:
         # a write to a full disk does not say where
         raise error if error.filename else OSError(error.errno, error.strerror, str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
-    sync_folder(path.parent)
+    if flush:
+        sync_folder(path.parent)
 
 
 def name_temporary(path: Path) -> Path:
@@ -172,9 +177,9 @@ def remove_temporaries(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically."""
-    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+def write_text(path: Path, text: str, flush: bool = True) -> None:
+    """Write a text file atomically; see ``write_atomically``."""
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"), flush)
 
 
 def csv_text(rows: Iterable[Iterable[Any]]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import math
+import os
 import re
 import shutil
 import sys
@@ -95,15 +96,16 @@ class PredictionStore:
         """Record how many chunks each array has, and their bytes, so that a reader knows that all are there, whole."""
         for samples in self._partial.glob(f"*/{SAMPLES}"):
             shutil.rmtree(samples)
-        for left in self._partial.rglob("*.partial"):
-            if HALF_WRITTEN.search(left.name):
-                left.unlink()
+        for folder, _, files in os.walk(self._partial):
+            for name in filter(HALF_WRITTEN.search, files):
+                Path(folder, name).unlink()
         for file in self._partial.glob("*/*/zarr.json"):
             array = json.loads(file.read_text(encoding="utf-8"))
             if array["node_type"] == "array":
                 count, size = count_chunks(file.parent)
                 array["attributes"] = {**array.get("attributes", {}), CHUNKS: count, BYTES: size}
-                write_text(file, json.dumps(array, indent=2))  # whole or not at all: another process may go on
+                # whole or not at all where another process may go on; all is flushed before it is moved to its place
+                write_text(file, json.dumps(array, indent=2), flush=self.ledger is not None)
 
     def item(
         self,

@@ -184,8 +184,9 @@ def test_what_zarr_left_half_written_is_no_chunk(predictor, whole, tmp_path) -> 
 def test_what_is_struck_while_chunks_are_counted_goes_on(predictor, whole, tmp_path, monkeypatch) -> None:
     path = tmp_path / "p.zarr"
 
-    def cut(file: Path, text: str) -> None:
-        write_text(file, text)
+    def cut(file: Path, text: str, flush: bool) -> None:
+        assert flush
+        write_text(file, text, flush)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
