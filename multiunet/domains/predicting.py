@@ -134,8 +134,11 @@ def _make_ledger(out: AnyPath, attrs: Mapping[str, Any], options: PredictOptions
     return Ledger(Path(out), plan, part, options.resume)
 
 
-def settle_samples(options: Sampled, run: Run) -> Sampled:
+def settle_samples(options: Sampled, run: Run, so: str = "epistemic is 0 by definition") -> Sampled:
     """Return the settings with one sample where the network has no dropout: all would be the same.
+
+    Args:
+        so: what a single sample of a single run means for the answer, for a message.
 
     Raises:
         InputError: when several were asked for, or only some runs of an ensemble have dropout.
@@ -143,10 +146,10 @@ def settle_samples(options: Sampled, run: Run) -> Sampled:
     nets = members(run.model.net)
     without = sum(not dropouts(net) for net in nets)
     alone = len(nets) == 1 and not options.other_samples()
-    zero = "; epistemic is 0 by definition" if alone else ""
+    zero = f"; {so}" if alone else ""
     if options.samples == 1 or not without:
         if options.samples == 1 and alone:
-            remark("`samples=1`: a single pass without dropout, so epistemic is 0 by definition")
+            remark(f"`samples=1`: a single pass without dropout, so {so}")
         return options
     if without < len(nets):
         have = "has" if without == 1 else "have"

@@ -98,7 +98,7 @@ def ask(
     runs = open_runs(folders, spec.name, chosen.device, chosen.checkpoints)
     check_predicts(runs)
     run = join_runs(runs)
-    chosen = settle_samples(chosen, run)
+    chosen = settle_samples(chosen, run, "no deviations are known")
     about = {"run": [str(folder.path) for folder in folders], "weights": hash_weights(run.net)}
     with ConsoleProgress() if progress is None else progress as shown:
         model = replace(run.model, net=fuse_layers(run.model.net))

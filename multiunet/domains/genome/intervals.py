@@ -160,11 +160,16 @@ def _parse(path: Path, number: int, fields: list[str], kind: Format) -> tuple[in
     """Return start, end and value of a line."""
     try:
         if kind == "bedGraph" and len(fields) != 4:
-            raise ValueError("another number of fields")
+            raise ValueError(f"has {len(fields)} words")
+        if len(fields) < 3:
+            raise ValueError(f"has {len(fields)} words")
         start, end = (_parse_position(field) for field in fields[1:3])
         value = math.nan if kind == "BED" else _parse_value(fields[3])
-    except ValueError:
-        raise InputError(f"{path}:{number}: {' '.join(fields)[:60]!r} is not {LINE[kind]!r} ({kind})") from None
+    except ValueError as error:
+        raise InputError(
+            f"{path}:{number}: {' '.join(fields)[:60]!r}: {error}; a line of {kind} is {LINE[kind]!r}, and one of "
+            "words begins with #"
+        ) from None
     if end > LONGEST:
         raise InputError(f"{path}:{number}: ends at {end}, but no chromosome has more than {LONGEST:,} bases")
     if not 0 <= start < end:
@@ -178,13 +183,14 @@ def _parse(path: Path, number: int, fields: list[str], kind: Format) -> tuple[in
 
 def _parse_position(text: str) -> int:
     if (position := parse_whole(text)) is None:
-        raise ValueError("not a whole number")
+        raise ValueError(f"{text[:20]!r} is no whole number")
     return position
 
 
 def _parse_value(text: str) -> float:
     if text in NOT_MEASURED:
         return math.nan
-    if "_" in text or not text.isascii():
-        raise ValueError("not a number")
-    return float(text)
+    try:
+        return float("" if "_" in text or not text.isascii() else text)  # Python would take 1_000 and other scripts
+    except ValueError:
+        raise ValueError(f"{text[:20]!r} is no number") from None

@@ -70,15 +70,27 @@ def measure(options: GenomeMeasure) -> list[RegionRow]:
     names, sums = read_names(options.regions), open_sums(options.prediction).get("sites")
     least = least_value(options.prediction)
     rows: dict[int, list[RegionRow]] = {}
+    partial = 0
     for chrom, regions in known.items():
         _check_ends(options.regions, chrom, regions, int(chromosomes[chrom].attrs["length"]))
         totals, bins = _sum_regions(chromosomes[chrom], regions)
         tracks = [str(name) for name in chromosomes[chrom]["channel"].values]
+        partial += _count_partial(chromosomes[chrom], regions, bins)
         stated = _state(totals, sums, least)
         for index, line in enumerate(regions.lines.tolist()):
             place = (chrom, int(regions.starts[index]), int(regions.ends[index]), names.get(line, ""))
             rows[line] = [RegionRow(*place, track, int(bins[index]), *row) for track, row in zip(tracks, stated[index])]
+    if partial:
+        remark(
+            f"{options.regions}: {counted(partial, 'region')} not predicted as a whole (see the column bins); means "
+            "are of the bins that are"
+        )
     return [row for line in sorted(rows) for row in rows[line]]
+
+
+def _count_partial(data: xr.Dataset, regions: Intervals, bins: NDArray[np.int64]) -> int:
+    size = int(data.attrs["bin_size"])
+    return int((bins < -(-regions.ends // size) - regions.starts // size).sum())
 
 
 def _check_ends(path: Path, chrom: str, regions: Intervals, length: int) -> None:

@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from multiunet.domains.genome.intervals import read_intervals, read_names
+from multiunet.domains.genome.intervals import read_names
 from multiunet.domains.genome.names import listed, match_chromosomes
+from multiunet.domains.genome.regions import read_known
 from multiunet.domains.genome.sequence import Genome
 from multiunet.errors import InputError
 
@@ -20,7 +21,7 @@ class Place:
 
     Attributes:
         start, stop: bases, 0-based and half-open.
-        name: for files and titles.
+        name: fourth column of a BED file; empty where there is none.
     """
 
     chrom: str
@@ -30,6 +31,12 @@ class Place:
 
     def __len__(self) -> int:
         return self.stop - self.start
+
+    @property
+    def label(self) -> str:
+        """The name, if there is one, and the place, for files."""
+        where = f"{self.chrom}_{self.start + 1}-{self.stop}"
+        return f"{self.name}_{where}" if self.name else where
 
     @property
     def words(self) -> str:
@@ -56,32 +63,20 @@ def parse_place(text: str, genome: Genome) -> Place:
     length = genome.lengths[chrom]
     if not 1 <= first <= last <= length:
         raise InputError(f"`region={text}`: {chrom} has bases 1 to {length:,}, and FIRST is no larger than LAST")
-    return Place(chrom, first - 1, last, f"{chrom}_{first}-{last}")
+    return Place(chrom, first - 1, last, "")
 
 
 def read_places(path: Path, genome: Genome) -> list[Place]:
     """Read the regions of a BED file in its order, each with its name, the fourth column.
 
-    One without a name is called by its place.
+    Regions of chromosomes that the genome does not have are left out, which is said.
 
     Raises:
-        InputError: for a file that is not BED, a region on a chromosome that is not there, or beyond its end.
+        InputError: for a file that is not BED, no chromosome in common, or a region beyond its chromosome.
     """
-    found = read_intervals(path, "BED")
-    matched = match_chromosomes(path, found, genome, genome.path)
     names, places = read_names(path), {}
-    for chrom, rows in found.items():
-        if chrom not in matched:
-            raise InputError(
-                f"{path}:{rows.lines[0]}: {genome.path.name} has no {chrom}; it has {listed(genome.lengths)}"
-            )
-        length = genome.lengths[matched[chrom]]
+    for chrom, rows in read_known(path, genome).items():
         for start, stop, line in zip(rows.starts.tolist(), rows.ends.tolist(), rows.lines.tolist()):
-            if stop > length:
-                raise InputError(
-                    f"{path}:{line}: ends at {stop:,}, but {chrom} has {length:,} bases; another assembly?"
-                )
             name = names.get(line, "")
-            where = f"{matched[chrom]}_{start + 1}-{stop}"
-            places[line] = Place(matched[chrom], start, stop, f"{name}_{where}" if name not in ("", ".") else where)
+            places[line] = Place(chrom, start, stop, "" if name == "." else name)
     return [places[line] for line in sorted(places)]

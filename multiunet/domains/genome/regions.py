@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from multiunet.domains.genome.intervals import read_intervals
+from multiunet.domains.genome.intervals import Intervals, read_intervals
 from multiunet.domains.genome.names import listed, match_chromosomes
 from multiunet.domains.genome.sequence import Genome
 from multiunet.domains.remarks import remark
@@ -27,6 +27,16 @@ def read_regions(path: Path, genome: Genome) -> Regions:
 
     Raises:
         InputError: for a file that is not BED, a region beyond its chromosome, or no chromosome in common.
+    """
+    known = read_known(path, genome)
+    return {chrom: list(zip(rows.starts.tolist(), rows.ends.tolist())) for chrom, rows in known.items()}
+
+
+def read_known(path: Path, genome: Genome) -> dict[str, Intervals]:
+    """Read the intervals of a BED file by chromosome of the genome; see ``read_regions``.
+
+    Raises:
+        InputError: see there.
     """
     lengths, fasta = genome.lengths, genome.path
     found = read_intervals(path, "BED")
@@ -47,7 +57,7 @@ def read_regions(path: Path, genome: Genome) -> Regions:
                 f"{path}:{line}: ends at {end:,}, but {chrom} has {lengths[chrom]:,} bases in {fasta.name}; another "
                 "assembly?"
             )
-    return {chrom: list(zip(rows.starts.tolist(), rows.ends.tolist())) for chrom, rows in known.items()}
+    return known
 
 
 def touched(rows: Sequence[tuple[int, int]], length: int, bin_size: int) -> NDArray[np.bool_]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from multiunet.core.receptive_field import receptive_field
 from multiunet.domains.calibration import with_calibration
-from multiunet.domains.config import checked
+from multiunet.domains.config import EvaluateOptions, checked
 from multiunet.domains.portable.bioimage import About, with_own_moments, write_package
 from multiunet.domains.portable.files import WRITERS, check_installed
 from multiunet.domains.portable.options import ExportOptions
@@ -23,6 +23,9 @@ from multiunet.prediction.ensemble import members
 from multiunet.prediction.portable import PortableModel
 from multiunet.prediction.run import is_per_name
 from multiunet.training.run_folder import RunFolder
+
+OF_SOME = {"tta_flips": "mirrored views", "genome": "several genomes", "condition": "conditions"}
+"""Settings of an export that runs of some domains have, and what these are about."""
 
 
 def export(
@@ -44,12 +47,7 @@ def export(
     _check_out(out, chosen)
     check_installed(chosen.to)
     run = _open(path, chosen)
-    settings = {"samples": 1, "checkpoints": chosen.checkpoints, "raw": chosen.raw, "device": "cpu"}
-    if chosen.tta_flips is not None:
-        if "tta_flips" not in run.spec.evaluate.model_fields:
-            raise InputError(f"`tta_flips`: {run.spec.name} runs have no mirrored views; leave it out")
-        settings["tta_flips"] = chosen.tta_flips
-    ways = checked(run.spec.evaluate, settings)
+    ways = _ways(chosen, run)
     named = ", ".join(map(str, as_paths(path)))
     run, fit = with_calibration(run, [*as_paths(path), *all_runs(path)], ways, named)
     model = run.domain.portable(run.model, run.config, run.info, ways)
@@ -64,6 +62,19 @@ def export(
     else:
         WRITERS[chosen.to](trace(model), model, facts, out)
     return facts
+
+
+def _ways(chosen: ExportOptions, run: Run) -> EvaluateOptions:
+    """Return the settings of an evaluation that predicts as the file is to do."""
+    settings = {"samples": 1, "checkpoints": chosen.checkpoints, "raw": chosen.raw, "device": "cpu"}
+    for name, what in OF_SOME.items():
+        value = getattr(chosen, name)
+        if value is None or value == []:
+            continue
+        if name not in run.spec.evaluate.model_fields:
+            raise InputError(f"`{name}`: {run.spec.name} runs have no {what}; leave it out")
+        settings[name] = value
+    return checked(run.spec.evaluate, settings)
 
 
 def _about(path: Path, run: Run, options: ExportOptions) -> About:

@@ -27,6 +27,10 @@ class ExportOptions(Options):
         None, "images: average all mirrored views; default: as the run predicts", "Prediction"
     )
     raw: bool = option(False, RAW, "Prediction")
+    genome: str | None = option(None, "genomes: the one of the run's table whose conditions hold", "Prediction")
+    condition: StrList = option(
+        [], "genomes: what a network with `conditions` is told, organism=yeast,dose=3", "Prediction"
+    )
     license: str | None = option(
         None, "of `to=bioimageio`: licence of the weights, as SPDX writes it: CC-BY-4.0, say", "Output"
     )

@@ -80,11 +80,12 @@ def test_blocks_give_the_same_means(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert row.bins == other.bins
 
 
-def test_without_calibration_and_without_a_predicted_bin(tmp_path: Path) -> None:
+def test_without_calibration_and_without_a_predicted_bin(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path, regions = stored(tmp_path / "p.zarr", calibrated=False), bed(tmp_path / "r.bed", "chrA 0 10", "chrA 110 117")
     found = measure_any("genome", {"prediction": path, "regions": regions}, tmp_path / "out")
     assert [row["mean"] for row in found["rows"]] == [0, 0, None, None]
     assert found["rows"][0]["low"] is None
+    assert "1 region not predicted as a whole" in caplog.text
     with open(tmp_path / "out" / "regions.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert rows[0]["track"] == "timing"

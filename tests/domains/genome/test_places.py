@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from multiunet.domains.genome.places import parse_place
+from multiunet.domains.genome.places import parse_place, read_places
 from multiunet.domains.genome.sequence import Genome
 from multiunet.errors import InputError
 
@@ -47,3 +47,13 @@ def test_other_places_are_refused(text, words):
     with pytest.raises(InputError) as error:
         parse_place(text, GENOME)
     assert words in str(error.value)
+
+
+def test_a_place_on_an_absent_chromosome_is_left_out_which_is_said(tmp_path, caplog):
+    bed = tmp_path / "b.bed"
+    bed.write_text("chrI\t5\t9\tone\nchrZ\t5\t9\nchrI\t1\t3\n")
+    assert [(place.label, place.name) for place in read_places(bed, GENOME)] == [
+        ("one_chrI_6-9", "one"),
+        ("chrI_2-3", ""),
+    ]
+    assert "1 of 3 regions are left out: g.fa has no chrZ" in caplog.text

@@ -66,7 +66,7 @@ def choose(files: Sequence[FeatureFile], types: Sequence[str], without: Sequence
     for wanted in types:
         if wanted not in counts:
             raise InputError(
-                f"`types={','.join(types)}`: no feature of {_names(files)} is a {wanted}"
+                f"`types={','.join(types)}`: no feature of {_names(files)} is of type {wanted}"
                 f"{did_you_mean(wanted, list(counts))}; there are {list_types(counts)}"
             )
     for word in without:

@@ -60,7 +60,7 @@ def write(found: Sequence[Region], tracks: Sequence[str], folder: Path, lengths:
                 chroms = {chrom: lengths[chrom] for chrom, _, _ in stretches}
                 write_bases(files[-1], chroms, stretches)
         for region in _drawn(found):
-            files.append(folder / f"{name}.{group_name(region.place.name)}.png")
+            files.append(folder / f"{name}.{group_name(region.place.label)}.png")
             figure = draw_region(region, index, track)
             write_atomically(files[-1], partial(figure.savefig, format="png", dpi=130))
     return files

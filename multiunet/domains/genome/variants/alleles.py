@@ -133,12 +133,14 @@ def make_allele(reference: Reference, start: int, ref: Codes, alt: Codes) -> All
     Args:
         start: place of the first base of ``ref``, from 0.
     """
+    if np.array_equal(ref, alt):
+        return Allele(reference, start, start + len(ref), alt, start, (ref, alt))
     end = _count_common(ref[::-1], alt[::-1])
     ref, alt = ref[: len(ref) - end], alt[: len(alt) - end]
     begin = _count_common(ref, alt)
     ref, alt, start = ref[begin:], alt[begin:], start + begin
     found = Allele(reference, start, start + len(ref), alt, start, (ref, alt))
-    if bool(len(ref)) == bool(len(alt)):  # both, or none: nothing to shift
+    if len(ref) and len(alt):  # nothing to shift
         return found
     return _justify(found, alt if len(alt) else ref)
 

@@ -57,7 +57,8 @@ class Census:
     Attributes:
         records, alleles: their numbers.
         compared: records whose REF could be compared.
-        differ: records whose REF is another than the genome's.
+        differ: records whose REF is another than the genome's, or lies beyond the end of its chromosome.
+        beyond: of those, the latter; they cannot be scored.
         why: of those, how many each cause would explain.
         first: words on the first of them.
     """
@@ -66,6 +67,7 @@ class Census:
     alleles: int = 0
     compared: int = 0
     differ: int = 0
+    beyond: int = 0
     why: Counter[str] = field(default_factory=Counter)
     first: str = ""
 
@@ -120,10 +122,11 @@ def check_census(path: Path, genome: Genome, census: Census, how: RefMismatch) -
     if not census.differ or how != "refuse":
         return
     cause = describe_cause(census)
+    replaced = ", or put REF in place of the genome's bases by `ref_mismatch=use-vcf`"
     raise InputError(
         f"{path}: REF differs from {genome.path.name} in {census.differ:,} of {counted(census.compared, 'record')} "
-        f"({census.first}): {cause}. Or leave such records out by `ref_mismatch=skip`, or put REF in place of the "
-        "genome's bases by `ref_mismatch=use-vcf`"
+        f"({census.first}): {cause}. Or leave such records out by `ref_mismatch=skip`"
+        f"{replaced if census.beyond < census.differ else ''}"
     )
 
 
@@ -155,6 +158,7 @@ def _is_unknown(here: Codes, ref: Codes) -> bool:
 
 def _add_difference(census: Census, record: Record, sequence: Codes, ref: Codes, here: Codes, beyond: bool) -> None:
     census.differ += 1
+    census.beyond += beyond
     alts = [as_codes(alt) for alt in record.alts if refuse(alt) is None]
     census.why["beyond"] += beyond
     census.why["alt"] += any(np.array_equal(cut(sequence, record.start, record.start + len(alt)), alt) for alt in alts)

@@ -32,7 +32,9 @@ from multiunet.domains.question import Question
 from multiunet.domains.remarks import remark
 from multiunet.files import check_creatable
 from multiunet.lock import hold_lock
+from multiunet.prediction.ensemble import tasks_of
 from multiunet.progress import Progress
+from multiunet.tasks import Regression
 from multiunet.wording import counted
 
 RANKED = 10
@@ -67,10 +69,7 @@ def score_variants(model: Model, config: GenomeTrain, question: Question) -> Map
     census = take_census(options.vcf, codes)
     check_census(options.vcf, genome, census, options.ref_mismatch)
     if census.differ:
-        done = "left out" if options.ref_mismatch == "skip" else "scored with the file's bases"
-        remark(
-            f"{options.vcf}: {counted(census.differ, 'record')} whose REF differs are {done}; {describe_cause(census)}"
-        )
+        remark(f"{options.vcf}: {_describe_differences(census, options)}; {describe_cause(census)}")
     window = make_window(config)
     device = pick_device(options.device)
     effects = Effects(model, device, window, options.shifts, options.samples, options.seed)
@@ -86,8 +85,25 @@ def score_variants(model: Model, config: GenomeTrain, question: Question) -> Map
             table.finish()
         finally:
             table.close()
-    alleles, ranked = summarize(question.out, RANKED)
+    alleles, ranked = summarize(question.out, RANKED, _units(model))
     return {"scores": str(question.out), "records": census.records, "alleles": alleles, "ranked": ranked}
+
+
+def _units(model: Model) -> dict[str, float]:
+    """Return the deviation of each track in training, which large and small units are compared by."""
+    task = tasks_of(model.net, model.task)[0]
+    return dict(zip(task.names, task.scale.tolist())) if isinstance(task, Regression) else {}
+
+
+def _describe_differences(census: Census, options: GenomeVariants) -> str:
+    """Say what becomes of records whose REF differs."""
+    if options.ref_mismatch == "skip":
+        return f"{counted(census.differ, 'record')} whose REF differs, left out"
+    within = census.differ - census.beyond
+    parts = [f"{counted(within, 'record')} whose REF differs, scored with the file's bases"] if within else []
+    if census.beyond:
+        parts.append(f"{counted(census.beyond, 'record')} beyond the end of the chromosome, left out")
+    return ", ".join(parts)
 
 
 def make_window(config: GenomeTrain) -> Window:

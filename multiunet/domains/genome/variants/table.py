@@ -110,10 +110,13 @@ def iter_rows(path: Path) -> Iterator[dict[str, str]]:
             yield dict(zip(names, line.rstrip("\n").split("\t")))
 
 
-def summarize(path: Path, count: int) -> tuple[dict[str, int], list[dict[str, str]]]:
+def summarize(path: Path, count: int, units: Mapping[str, float]) -> tuple[dict[str, int], list[dict[str, str]]]:
     """Return the number of alleles by status, and the rows with the largest ``sum``, without its sign.
 
     Not those of the largest ``sum_z``: a change of nothing has a small deviation, too.
+
+    Args:
+        units: by track, in which the sums of several tracks are compared; 1 where it is not there.
     """
     found: Counter[str] = Counter()
     first: str | None = None
@@ -128,7 +131,7 @@ def summarize(path: Path, count: int) -> tuple[dict[str, int], list[dict[str, st
             if row["status"] == "scored":
                 yield row
 
-    ranked = heapq.nlargest(count, scored(), key=lambda row: abs(float(row["sum"])))
+    ranked = heapq.nlargest(count, scored(), key=lambda row: abs(float(row["sum"])) / units.get(row["track"], 1.0))
     return dict(found), ranked
 
 

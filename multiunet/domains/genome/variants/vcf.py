@@ -93,7 +93,8 @@ def _parse(path: Path, number: int, line: str) -> Record:
     place = parse_whole(pos)
     if place is None or place < 0:
         raise InputError(
-            f"{path}:{number}: POS {pos[:20]!r} is not a whole number of at most 18 digits; positions count from 1"
+            f"{path}:{number}: POS {pos[:20]!r} is not a whole number from 0 on, of at most 18 digits; positions count "
+            "from 1"
         )
     if not BASES.fullmatch(ref):
         raise InputError(

@@ -13,6 +13,7 @@ from multiunet.domains.genome.checking import check
 from multiunet.domains.genome.domain import GenomeDomain
 from multiunet.domains.genome.info import GenomeInfo
 from multiunet.domains.genome.several.joining import read_data
+from multiunet.domains.portable.making import export
 from multiunet.domains.questions import mutagenesis, variants
 from multiunet.domains.runs import check_shared
 from multiunet.domains.spec import domain_spec
@@ -125,8 +126,9 @@ def test_runs_that_are_told_otherwise_are_no_ensemble(settings, config_of):
     """The conditions of one would be read as those of the other, which have as many features."""
     runs = []
     for conditions in ("organism,dose:number", "dose:number,organism"):
-        info = GenomeDomain().inspect(config_of({**settings, "conditions": conditions}))
-        runs.append(SimpleNamespace(info=info, folder=SimpleNamespace(path=conditions)))
+        config = config_of({**settings, "conditions": conditions})
+        info = GenomeDomain().inspect(config)
+        runs.append(SimpleNamespace(info=info, config=config, folder=SimpleNamespace(path=conditions)))
     with pytest.raises(InputError, match=r"cannot join .* because their conditions differ"):
         check_shared(*runs, list(runs[0].info.shared()))
 
@@ -203,3 +205,10 @@ def test_folds_keep_the_same_bases_together(table, settings, tmp_path, config_of
 def test_a_run_keeps_what_it_was_told(several):
     kept = json.loads((several / "dataset.json").read_text())
     assert [one["name"] for one in kept["conditions"]] == ["organism", "dose"]
+
+
+def test_a_file_for_elsewhere_is_told_its_conditions(several, tmp_path, caplog):
+    export(several, {"to": "pt2", "genome": "one"}, tmp_path / "one.pt2")
+    assert "does not say" not in caplog.text
+    with pytest.raises(InputError, match="was not trained on"):
+        export(several, {"to": "pt2", "condition": ["organism=fly"]}, tmp_path / "fly.pt2")

@@ -97,3 +97,8 @@ def test_the_other_strand_has_the_same_allele(seed):
         )
         assert (given.start, given.stop) == (60 - turned.stop, 60 - turned.start)
         assert np.array_equal(given.alt, reverse_complement(turned.alt))
+
+
+def test_an_allele_that_changes_nothing_is_described_as_it_is_written():
+    allele = make_allele(Reference(as_codes("GATTACA")), 2, as_codes("T"), as_codes("T"))
+    assert (allele.is_change, allele.describe()) == (False, "3:T:T")

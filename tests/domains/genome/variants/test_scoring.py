@@ -278,3 +278,13 @@ def test_the_command_prints_what_changes_most(run, genome, write, tmp_path, mult
         *("variants", "genome", "--run", run, "--vcf", vcf, "--samples", 2, "--out", tmp_path / "u.tsv", "--json")
     )
     assert len(json.loads(done.out)["ranked"]) == 8
+
+
+def test_records_beyond_the_end_are_not_said_to_be_scored(run, genome, write, tmp_path, caplog):
+    vcf = write(substitutions(genome, 1)[0], ("chr1", 4004, "beyond", "A", "C"))
+    with pytest.raises(InputError, match="beyond the end") as error:
+        score(run, vcf, tmp_path / "s.tsv")
+    assert "use-vcf" not in str(error.value)
+    score(run, vcf, tmp_path / "s.tsv", ref_mismatch="use-vcf")
+    assert "1 record beyond the end of the chromosome, left out" in caplog.text
+    assert [row["status"] for row in rows_of(tmp_path / "s.tsv")] == ["scored", "scored", "outside"]

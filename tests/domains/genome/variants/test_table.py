@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from multiunet.domains.genome.variants import table
-from multiunet.domains.genome.variants.table import COLUMNS, ScoreTable
+from multiunet.domains.genome.variants.table import COLUMNS, ScoreTable, summarize
 from multiunet.errors import InputError
 
 
@@ -44,3 +44,13 @@ def test_the_plan_of_a_table_that_was_complete_when_its_making_was_killed_is_swe
     with pytest.raises(InputError, match="exists"):
         ScoreTable(out, {"seed": 0}, overwrite=False)
     assert [file.name for file in tmp_path.iterdir()] == ["scores.tsv"]
+
+
+def test_sums_of_several_tracks_are_compared_in_the_units_of_each(tmp_path: Path) -> None:
+    rows = ["\t".join(COLUMNS)]
+    for track, value in (("large", "10"), ("small", "-0.5")):
+        cells = dict.fromkeys(COLUMNS, "") | {"status": "scored", "track": track, "sum": value}
+        rows.append("\t".join(cells.values()))
+    (tmp_path / "s.tsv").write_text("\n".join(rows) + "\n")
+    _, ranked = summarize(tmp_path / "s.tsv", 2, {"large": 100.0, "small": 1.0})
+    assert [row["track"] for row in ranked] == ["small", "large"]
