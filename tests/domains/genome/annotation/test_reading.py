@@ -99,7 +99,7 @@ def test_bad_files_are_named(tmp_path, name, text, words):
 
 def test_unknown_types_list_those_that_occur_with_counts(tmp_path):
     file = read_features(write(tmp_path / "a.gff3", GFF3))
-    with pytest.raises(InputError, match=r"is a Gene \(did you mean 'gene'\?\); there are CDS \(3\), gene \(1\)"):
+    with pytest.raises(InputError, match=r"is of type Gene \(did you mean 'gene'\?\); there are CDS \(3\), gene \(1\)"):
         choose([file], ["Gene"], [])
     with pytest.raises(InputError, match=r"say by `types` .*CDS \(3\)"):
         check_types([file], [])
