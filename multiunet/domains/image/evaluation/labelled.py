@@ -177,7 +177,7 @@ def _pair_with_truth(folder: Path, items: Sequence[Item], info: ImageInfo, cache
     """Return images that a network learnt from alone with what they should look like, which it never saw."""
     if info.restoration is None or not info.restoration.blind:
         raise InputError("`masks` without `images`: images of the run have theirs; give both, or neither and `split`")
-    known = list_images(folder)
+    known = list_images(folder, "target")
     found = match_names({item.name: Path(item.image) for item in items}, known)
     if found is None:
         raise InputError(f"{folder}: does not have an image for each of {listing([item.name for item in items])}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,8 @@ import numpy as np
 
 from multiunet.domains.image.files.lazy import Lazy
 from multiunet.domains.image.files.places import join_place
-from multiunet.domains.image.files.stack import MEANINGS, Stack, Wanted, stack_named, stack_unnamed
+from multiunet.domains.image.files.stack import MEANINGS, Stack, Wanted, mean_axis, stack_time, stack_unnamed
+from multiunet.domains.image.files.times import find_time, name_times
 from multiunet.domains.image.files.units import micrometres
 from multiunet.domains.remarks import remark_file
 from multiunet.errors import InputError
@@ -64,7 +65,13 @@ def _last(name: str) -> str:
 
 
 def stack_array(
-    path: Path, values: Lazy, attributes: Mapping[str, Any], names: Sequence[Any], wanted: Wanted, advice: str
+    path: Path,
+    values: Lazy,
+    attributes: Mapping[str, Any],
+    names: Sequence[Any],
+    wanted: Wanted,
+    advice: str,
+    time: str,
 ) -> Stack:
     """Arrange an array by the axes and pixel sizes that its file states, or by the lengths of its axes.
 
@@ -74,14 +81,16 @@ def stack_array(
             states the number that stands for not measured.
         names: of the axes, in the format's own way; None or empty where an axis has none.
         advice: how to name the axes in a file of this format.
+        time: name of a point in time, or empty.
 
     Raises:
-        InputError: as ``stack_named`` and ``stack_unnamed``.
+        InputError: as ``stack_time`` and ``stack_unnamed``.
     """
     spacing = _spacing(path, attributes)
     missing = parse_number(attributes.get("_FillValue"))
-    axes = _axes(attributes, names, values.ndim)
+    axes = name_axes(attributes, names, values.ndim)
     if axes is None:
+        find_time(path, time, 0, volume=False)
         return replace(stack_unnamed(path, values, spacing, wanted, advice), missing=missing)
     steps: list[float | None] = []
     if len(spacing) == values.ndim:
@@ -91,7 +100,7 @@ def stack_array(
         steps = [next(left) if MEANINGS.get(name) in ("z", "y", "x") else None for name in axes]
     elif spacing:
         remark_file(path, f"states {len(spacing)} sizes of a pixel for the axes {', '.join(axes)}; its size is unknown")
-    return replace(stack_named(path, values, axes, steps), missing=missing)
+    return replace(stack_time(path, values, axes, steps, time), missing=missing)
 
 
 def parse_number(value: object) -> float | None:
@@ -103,7 +112,7 @@ def parse_number(value: object) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _axes(attributes: Mapping[str, Any], names: Sequence[Any], ndim: int) -> list[str] | None:
+def name_axes(attributes: Mapping[str, Any], names: Sequence[Any], ndim: int) -> list[str] | None:
     """Return the stated names of all axes, lower case; None where y and x are not among them."""
     tags = attributes.get("axistags")
     if tags is not None:
@@ -114,6 +123,22 @@ def _axes(attributes: Mapping[str, Any], names: Sequence[Any], ndim: int) -> lis
     axes = [str(name or "").lower() for name in names]
     known = {MEANINGS.get(name) for name in axes}
     return axes if len(axes) == ndim and {"y", "x"} <= known else None
+
+
+def list_array_times(
+    path: Path, own: Path, shape: Sequence[int], axes: Sequence[str] | None, is_there: Callable[[str], bool]
+) -> list[Path]:
+    """List the images of an array: itself, or a place for each of several points in time.
+
+    Args:
+        path: as the user named it.
+        own: file and place of the array itself.
+        axes: their names; None where the file does not say.
+        is_there: as of ``split_time``.
+    """
+    meanings = [mean_axis(name) for name in axes or ()]
+    count = shape[meanings.index("t")] if "t" in meanings else 1
+    return name_times(path, count, "z" in meanings, own, is_there)
 
 
 def _spacing(path: Path, attributes: Mapping[str, Any]) -> list[float]:

@@ -27,7 +27,7 @@ PART = re.compile(r"s(\d+)(?:_t(\d+))?|t(\d+)")
 """Names of parts: ``s2`` the second scene, ``t3`` the third point in time, ``s2_t3`` both."""
 
 
-def list_parts(path: Path) -> list[Path]:
+def list_parts(path: Path, wanted: Wanted) -> list[Path]:
     """List the images of a file: itself, or a place in it for each of several scenes and times.
 
     Raises:

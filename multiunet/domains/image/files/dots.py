@@ -43,7 +43,7 @@ def list_dots(where: Path) -> dict[str, Path]:
     found = [where] if where.is_file() else sorted(where.iterdir()) if where.is_dir() else _match(where)
     tables = [path for path in found if is_table(path) and not path.name.startswith(".")]
     if not tables:
-        return list_images(where)
+        return list_images(where, "target")
     return dict(zip(name_files(path.with_suffix("") for path in tables), tables))
 
 

@@ -6,21 +6,23 @@ import glob
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
-from multiunet.domains.image.files.bioimages import MODULES, list_parts
 from multiunet.domains.image.files.dicom import is_series
-from multiunet.domains.image.files.formats import SUFFIXES, TIFF, ending_of
-from multiunet.domains.image.files.places import normalise_name, split_place
+from multiunet.domains.image.files.formats import CONTAINERS, NAMES_PART, PARTS, SUFFIXES, ending_of
+from multiunet.domains.image.files.places import join_place, normalise_name, split_place
+from multiunet.domains.image.files.stack import Wanted
 from multiunet.domains.image.files.table import is_table, read_pairs
-from multiunet.domains.image.files.tiff_times import is_time, list_times
 from multiunet.domains.reading import reading
 from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
 
 
-def list_images(where: Path) -> dict[str, Path]:
+def list_images(where: Path, wanted: Wanted = "image") -> dict[str, Path]:
     """List the image files of a folder, of a glob pattern, of a CSV, or one file, by name, sorted.
 
     ``FILE.h5:/place`` names an array inside each file.
+
+    Args:
+        wanted: what of a file of several arrays is meant.
 
     Raises:
         InputError: when there is none, or two have the same name.
@@ -47,19 +49,17 @@ def list_images(where: Path) -> dict[str, Path]:
         names = [path.name if path.exists() else _kind_of(path) for path in others[:5]]
         more = f" and {len(others) - 5} more" if len(others) > 5 else ""
         remark(f"{where}: skipped {', '.join(names)}{more}; images that can be read are {', '.join(SUFFIXES)}")
-    return name_files(part for path in known for part in _parts(path, inside))
+    return name_files(part for path in known for part in _parts(join_place(path, inside) if inside else path, wanted))
 
 
-def _parts(path: Path, inside: str) -> list[Path]:
-    """Return the images of a file: the named one, itself, or all scenes and points in time."""
-    if inside:
-        return [Path(f"{path}:/{inside}")]
-    if ending_of(path.name) in TIFF:
-        return list_times(path)
-    if ending_of(path.name) not in MODULES:
+def _parts(path: Path, wanted: Wanted) -> list[Path]:
+    """Return the images of a file or of a place in it: itself, or all scenes and points in time."""
+    file, inside = split_place(path)
+    ending = ending_of(file.name)
+    if ending not in PARTS or (inside and ending not in CONTAINERS):
         return [path]
     with reading(path):
-        return list_parts(path)
+        return PARTS[ending](path, wanted)
 
 
 def file_of_part(path: Path) -> str | None:
@@ -68,8 +68,11 @@ def file_of_part(path: Path) -> str | None:
     Images of one file stay together in splits.
     """
     file, inside = split_place(path)
-    ending = ending_of(file.name)
-    return str(file) if inside and (ending in MODULES or (ending in TIFF and is_time(inside))) else None
+    is_part = NAMES_PART.get(ending_of(file.name) or "")
+    if not inside or is_part is None:
+        return None
+    with reading(path):
+        return str(file) if is_part(path) else None
 
 
 def _instead(where: Path, others: Sequence[Path], folders: Sequence[Path]) -> str:

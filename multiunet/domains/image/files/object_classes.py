@@ -73,7 +73,7 @@ def open_object_classes(path: Path, items: Sequence[Item]) -> ObjectClassFiles:
     if is_table(path):
         known_as = {stem_of(item.image): item.name for item in items} | {name: name for name in names}
         return ObjectTable(path, _read_table(path, known_as))
-    known = list_images(path)
+    known = list_images(path, "labels")
     images = {item.name: Path(item.image) for item in items}
     if (found := match_names(images, known)) is None:
         stems = list_unmatched(images, known)

@@ -18,7 +18,10 @@ SEPARATORS = "_-. "
 """Signs between the name of an image and that of a class."""
 
 OF_ONE_CLASS = Truth(
-    "mask of this class", list_images, hint="; of an image without the class, a mask of zeros", tabled=None
+    "mask of this class",
+    MASKS.list_files,
+    hint="; of an image without the class, a mask of zeros",
+    tabled=None,
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -142,8 +143,8 @@ class Truth:
     ending: str | None = "_mask"
 
 
-MASKS = Truth("mask", list_images)
-TARGETS = Truth("target", list_images, tabled="target", ending=None)
+MASKS = Truth("mask", partial(list_images, wanted="labels"))
+TARGETS = Truth("target", partial(list_images, wanted="target"), tabled="target", ending=None)
 DOTS = Truth("file of dots", list_dots, "; of an image without objects, a CSV with the line x,y alone")
 
 

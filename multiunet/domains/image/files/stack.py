@@ -9,6 +9,7 @@ from typing import Literal
 
 from multiunet.domains.image.files.geotiff import Georeference
 from multiunet.domains.image.files.lazy import Lazy
+from multiunet.domains.image.files.times import find_time
 from multiunet.domains.image.files.units import MICROMETRE
 from multiunet.domains.remarks import remark_file
 from multiunet.errors import InputError
@@ -30,6 +31,7 @@ MEANINGS = {
     **dict.fromkeys(("z", "depth", "plane", "section"), "z"),
     **dict.fromkeys(("y", "row", "rows", "height"), "y"),
     **dict.fromkeys(("x", "col", "column", "columns", "width"), "x"),
+    **dict.fromkeys(("t", "time", "times", "frame", "frames"), "t"),
 }
 """Names of axes, lower case, by what they mean here."""
 
@@ -60,6 +62,34 @@ class Stack:
     georeference: Georeference | None = None
 
 
+def stack_time(path: Path, values: Lazy, names: Sequence[str], steps: Sequence[float | None], time: str) -> Stack:
+    """Arrange one point in time of an array whose file names its axes.
+
+    Args:
+        path: of the array, without the time.
+        names, steps: as of ``stack_named``.
+        time: ``t3``, ``z`` for times that are sections, or empty, where there is but one.
+
+    Raises:
+        InputError: as ``find_time`` and ``stack_named``.
+    """
+    names, steps = list(names), list(steps)
+    meanings = [mean_axis(name) for name in names]
+    axis = meanings.index("t") if "t" in meanings else -1
+    place = find_time(path, time, 0 if axis < 0 else values.shape[axis], "z" in meanings)
+    if axis >= 0 and place is None:
+        names[axis], steps[axis : axis + 1] = "z", [None] if steps else []
+    elif axis >= 0 and place is not None:
+        values = values.pick(axis, place)
+        del names[axis], steps[axis : axis + 1]
+    return stack_named(path, values, names, steps)
+
+
+def mean_axis(name: str) -> str:
+    """Return what the name of an axis means, or the name itself, lower case."""
+    return MEANINGS.get(name.lower(), name.lower())
+
+
 def stack_named(path: Path, values: Lazy, names: Sequence[str], steps: Sequence[float | None]) -> Stack:
     """Arrange an array whose file names its axes.
 
@@ -71,7 +101,7 @@ def stack_named(path: Path, values: Lazy, names: Sequence[str], steps: Sequence[
         InputError: for axes other than y, x, and at most z and channels.
     """
     steps = list(steps) or [None] * values.ndim
-    meanings = [MEANINGS.get(name.lower(), name.lower()) for name in names]
+    meanings = [mean_axis(name) for name in names]
     single = [i for i, name in enumerate(meanings) if values.shape[i] == 1 and name not in "yx"]
     kept = [i for i in range(values.ndim) if i not in single]
     axes = [meanings[i] for i in kept]

@@ -58,7 +58,7 @@ def read_tiff(path: Path, wanted: Wanted) -> Stack:
         InputError: when the file is cut short, holds several images of different shapes, or more axes than z, y, x and
             channels.
     """
-    file, _ = split_place(path)
+    file, time = split_place(path)
     orientation = _common_orientation(path, check_structure(file))
     with open_tiff(file) as tif:
         for tag in tif.pages.first.tags:
@@ -71,7 +71,7 @@ def read_tiff(path: Path, wanted: Wanted) -> Stack:
             raise InputError(f"{path}: {LOSSY}")
         pages = _as_sections(file, tif)
         axes, pixels = ("ZYX", pages) if pages is not None else (series.axes, _read(file, series))
-        axes, pixels = _squeeze(*choose_time(path, axes, pixels))
+        axes, pixels = _squeeze(*choose_time(file, time, axes, pixels))
         sections = [axis for axis in axes if axis not in "YXSC"]
         if len(sections) > 1 or not {"Y", "X"} <= set(axes):
             raise InputError(f"{path}: axes {axes} {pixels.shape}; needed are y, x, maybe channels, and at most z")

@@ -94,7 +94,7 @@ def measure_quantities(options: ImageMeasure) -> list[QuantityRow]:
 
 
 def _find_masks(where: Path, images: Mapping[str, xr.Dataset]) -> dict[str, Path]:
-    known = list_images(where)
+    known = list_images(where, "labels")
     found = match_names({name: Path(name) for name in images}, known)
     if found is None:
         missing = [name for name in images if name not in known] or list(images)

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from multiunet.domains.image.files.formats import CONTAINERS
+from multiunet.domains.image.files.formats import CONTAINERS, ending_of
 from multiunet.domains.image.files.lazy import Pixels, count_values, iter_blocks
 from multiunet.domains.image.files.masks import pack_colours
 from multiunet.domains.image.files.pairing import Item
+from multiunet.domains.image.files.places import split_place
 from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
 
@@ -51,7 +52,8 @@ def check_not_mask(item: Item, pixels: Pixels, labels: Pixels) -> None:
         pairs.update(zip(colours[met // len(classes)].tolist(), classes[met % len(classes)].tolist()))
     fix = "give what the microscope saw as `images`, and what it shows as `masks`"
     one_file = Path(item.image).resolve() == Path(item.target).resolve()
-    if (one_file and not item.image.lower().endswith(CONTAINERS)) or same:
+    holds_both = ending_of(split_place(Path(item.image))[0].name) in CONTAINERS
+    if (one_file and not holds_both) or same:
         raise InputError(f"{item.image}: is the same as its mask {item.target}; {fix}")
     of_image, of_mask = {colour for colour, _ in pairs}, {value for _, value in pairs}
     if 1 < len(of_image) == len(of_mask) == len(pairs):

@@ -82,11 +82,6 @@ def test_names_of_axes_that_are_no_names_of_space_say_nothing(tmp_path: Path) ->
     np.testing.assert_array_equal(read_image(tmp_path / "a.zarr").pixels[0], VOLUME[0])
 
 
-def test_named_times_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"a\.h5: axes t, y, x \(5, 40, 50\); .*one point in time"):
-        read_image(write_h5(tmp_path / "a.h5", VOLUME, "tyx"))
-
-
 @pytest.mark.parametrize(
     ("attributes", "spacing", "said"),
     [

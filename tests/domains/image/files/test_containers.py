@@ -109,12 +109,6 @@ def test_ome_zarr_axes_and_spacing(tmp_path: Path, version: str, axes: str, shap
     assert picture.unit == "µm"
 
 
-def test_ome_zarr_of_several_times_is_refused(tmp_path: Path) -> None:
-    path = write_ome(tmp_path / "a.zarr", np.zeros((3, 5, 6), np.uint8), "tyx", [1.0] * 3, "0.5")
-    with pytest.raises(InputError, match="one point in time"):
-        read_image(path)
-
-
 def test_plain_zarr(tmp_path: Path) -> None:
     zarr.create_array(str(tmp_path / "a.zarr"), data=VOLUME)
     np.testing.assert_array_equal(read_image(tmp_path / "a.zarr").pixels[0], VOLUME)

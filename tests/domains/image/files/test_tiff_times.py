@@ -53,7 +53,7 @@ def test_others_of_a_folder_stay_what_they_are(tmp_path: Path) -> None:
     write(tmp_path / "b.tif", "TYX", times=1)
     write(tmp_path / "c.tif", "ZYX")
     assert list(list_images(tmp_path)) == [*(f"a_t{time:02}" for time in range(1, 12)), "b", "c"]
-    assert [file_of_part(tmp_path / name) for name in ("b.tif", "c.tif", "d.h5:/t1", "c.tif:/z")] == [None] * 4
+    assert [file_of_part(tmp_path / name) for name in ("b.tif", "c.tif", "c.tif:/z")] == [None] * 3
     assert read_image(tmp_path / "b.tif").space == read_image(tmp_path / "b.tif:/t1").space == (20, 30)
 
 
@@ -71,7 +71,7 @@ def test_times_that_are_sections_are_a_volume(tmp_path: Path, caplog: pytest.Log
     np.testing.assert_array_equal(read_image(path).pixels, values[:, 0, 0][None])
     assert not caplog.text
     list_images(tmp_path)
-    assert "a.tif: its pages are points in time, as it states, so each is an image of its own" in caplog.text
+    assert "a.tif: holds points in time, as it states, so each is an image of its own" in caplog.text
     assert "if they are sections (z) of a volume, name them FILE.tif:/z" in caplog.text
 
 
@@ -79,10 +79,10 @@ def test_times_that_are_sections_are_a_volume(tmp_path: Path, caplog: pytest.Log
     ("axes", "place", "message"),
     [
         ("TYX", "", r"a\.tif: holds 3 points in time; name one, as .*a\.tif:/t1, or, .* of a volume, .*a\.tif:/z"),
-        ("TYX", ":/t4", r"a\.tif:/t4: no such image; the file holds points in time t1 to t3"),
+        ("TYX", ":/t4", r"a\.tif:/t4: no such image; there are points in time t1 to t3"),
         ("TYX", ":/t0", r"a\.tif:/t0: no such image"),
-        ("TZYX", ":/z", r"a\.tif:/z: no such image; the file holds points in time t1 to t3"),
-        ("ZYX", ":/t2", r"a\.tif:/t2: no such image; the file holds one image and no others"),
+        ("TZYX", ":/z", r"a\.tif:/z: no such image; there are points in time t1 to t3"),
+        ("ZYX", ":/t2", r"a\.tif:/t2: no such image; there is one image and no others"),
         ("ZYX", ":/c", r"a\.tif:/c: no such image"),
     ],
 )
