@@ -100,8 +100,11 @@ def receptive_field(net: nn.Module) -> ReceptiveField:
     Raises:
         TypeError: for a network that is neither, or has an operator that does not say how far it looks.
     """
-    if isinstance(net, HasReceptiveField):
-        return net.receptive_field()
+    return net.receptive_field() if isinstance(net, HasReceptiveField) else unet_receptive_field(net)
+
+
+def unet_receptive_field(net: nn.Module) -> ReceptiveField:
+    """Return the receptive field that a U-Net's operators state; see ``receptive_field``."""
     if not isinstance(net, UNet | NestedUNet) or not isinstance(getattr(net.downs[0], "stride", None), tuple):
         raise TypeError(
             f"{type(net).__name__} has no receptive field by axis: it is not a U-Net whose ways down state their "
