@@ -99,6 +99,14 @@ class Domain(ABC, Generic[C, P, Info]):
         """Return what the data are, and what is learnt from them, in a line each by what it is about."""
         return {"data": summarise_split(info, "item"), "learns": summarise_target(info)}
 
+    def begin(self, model: Model, config: C) -> str:
+        """Give a new model the weights that the domain's own settings name; say so in words, by default nothing.
+
+        Raises:
+            InputError: for weights that are not there, or do not fit.
+        """
+        return ""
+
     @abstractmethod
     def build(self, config: C, info: Info) -> Model:
         """Build the untrained model; changes nothing. Needs no data: prediction rebuilds it from a run folder."""

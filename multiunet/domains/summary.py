@@ -42,7 +42,8 @@ def summarise_split(info: DatasetInfo, noun: str) -> str:
 def summarise_network(config: TrainConfig, model: Model) -> str:
     """Say how large the network is, and how far it looks."""
     parts = [f"{sum(p.numel() for p in model.net.parameters() if p.requires_grad):,} parameters"]
-    named: str | None = getattr(config, "model", None)
+    encoder: str | None = getattr(config, "encoder", None)
+    named: str | None = f"U-Net over {encoder}" if encoder else getattr(config, "model", None)
     widths = getattr(config, "widths", None)
     if widths:
         parts.append(f"widths {','.join(map(str, widths))}")

@@ -28,7 +28,7 @@ from multiunet.domains.helping import (
     wanted_by,
 )
 from multiunet.domains.info import to_json
-from multiunet.domains.initial import Initial, begin_with
+from multiunet.domains.initial import begin_with
 from multiunet.domains.model import DEFAULT_BUDGET, Budget, Model, Planned
 from multiunet.domains.remarks import remark
 from multiunet.domains.runs import all_runs, folds_in, read_info
@@ -99,7 +99,7 @@ def plan(name: str, config: AnyConfig, out: AnyPath | None = None, resume: Resum
     domain = domain_spec(name).load()
     planned, _ = _prepared(name, domain, settings, None if out is None else Path(out), resume)
     model = domain.build(planned.config, planned.info)
-    _begin(name, model, planned)  # says what does not fit
+    _begin(name, domain, model, planned)  # says what does not fit
     parameters = count_parameters(model.net)
     return Plan(name, planned.config, planned.info, parameters, domain, planned.budget)
 
@@ -168,7 +168,7 @@ def _train(
     settings, info = planned.config, planned.info
     torch.manual_seed(derive("weights", settings.seed))
     model = domain.build(settings, info)
-    initial = None if going_on else _begin(name, model, planned)
+    begun = "" if going_on else _begin(name, domain, model, planned)
     shown = ConsoleProgress() if progress is None else progress
     data = domain.training_data(settings, info, model, planned.budget)
     validate = domain.validator(settings, info, model, planned.budget)
@@ -181,8 +181,8 @@ def _train(
         run.rewind(0 if checkpoint is None else checkpoint.state["progress"]["epoch"])
         run.begin()
         (out / FILE).unlink(missing_ok=True)  # of weights that are about to change
-        if initial is not None:
-            shown.note(initial.describe([str(one) for part in ("val", "test") for one in info.split.of(part)]))
+        if begun:
+            shown.note(begun)
         with _saying_why(run, keeps=going_on):
             domain.prepare(model, settings, info, out, planned.budget, shown)
             done = 0 if checkpoint is None else checkpoint.state["progress"]["epoch"]
@@ -243,10 +243,13 @@ def _draw_curves(run: RunFolder, monitor: str | None) -> None:
         write_atomically(run.path / CURVES, partial(figure.savefig, format="png", dpi=120))
 
 
-def _begin(name: str, model: Model, planned: Planned[Any, Any]) -> Initial | None:
-    """Give a new network the weights that the settings name."""
-    path = planned.config.init_from
-    return None if path is None else begin_with(path, model, planned.config, name, planned.info)
+def _begin(name: str, domain: Domain[Any, Any, Any], model: Model, planned: Planned[Any, Any]) -> str:
+    """Give a new network the weights that the settings name; say so in words, nothing without any."""
+    config, info = planned.config, planned.info
+    if config.init_from is None:
+        return domain.begin(model, config)
+    held_out = [str(one) for part in ("val", "test") for one in info.split.of(part)]
+    return begin_with(config.init_from, model, config, name, info).describe(held_out)
 
 
 def _calibrate(name: str, domain: Domain[Any, Any, Any], settings: TrainConfig, out: Path) -> None:

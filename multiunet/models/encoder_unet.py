@@ -109,7 +109,10 @@ class EncoderUNet(UNet[Tensor]):
         return Trail((*above, *fields[:-1]), fields[-1])
 
     def receptive_field(self) -> ReceptiveField:
-        """Return the receptive field; of a pyramid that looks everywhere it is not exact, and its radius a margin."""
+        """Return the receptive field; of a pyramid that looks everywhere it is not exact, and its radius a margin.
+
+        Such a pyramid counts as if its coarsest sites did.
+        """
         reaches, ndim = self.pyramid.reaches, len(self.pyramid.features[0].spacing)
         spacings = [one.spacing for one in self.pyramid.features]
         looks = [tuple(MARGIN * step for step in spacings[-1])] * len(spacings) if reaches is None else reaches
@@ -117,7 +120,7 @@ class EncoderUNet(UNet[Tensor]):
         for down, ((fine, near), (_, far)) in zip(self.downs, pairwise([((1,) * ndim, (0,) * ndim), *coarser])):
             cast("Given", down).reach = tuple(max(0, -(-(b - a) // step)) for a, b, step in zip(near, far, fine))
         seen = unet_receptive_field(self)
-        return seen if reaches is not None else replace(seen, exact=False)
+        return seen if reaches is not None else replace(seen, exact=False, everywhere=spacings[-1])
 
 
 @dataclass(frozen=True)

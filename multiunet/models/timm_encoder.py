@@ -105,10 +105,8 @@ def find_features(name: str) -> tuple[Feature, ...]:
     features = [Feature(channels, (step, step)) for channels, step in zip(info.channels(), info.reduction())]
     spacings = [one.spacing[0] for one in features]
     if any(b % a or a == b for a, b in pairwise(spacings)):
-        raise ValueError(
-            f"the sites of timm's {name} lie {', '.join(map(str, spacings))} pixels apart, feature by feature, not ever "
-            f"farther; {ADVICE}"
-        )
+        apart = ", ".join(map(str, spacings))
+        raise ValueError(f"the features of timm's {name} lie {apart} pixels apart, not ever farther; {ADVICE}")
     _check_sizes(name, net, features)
     return tuple(features)
 

@@ -273,6 +273,6 @@ def warn_of_inexact_tiles() -> None:
     """Warn, once, that tiles only approximate the whole."""
     logger.warning(
         "the network has norms or blocks that look at all sites of an input, so tiles only approximate the prediction "
-        "of the whole; allow larger tiles (`tile_size`, `memory`), or train with batch normalisation, and attention "
-        "within windows"
+        "of the whole; allow larger tiles (`tile_size`, `memory`), or train with batch normalisation, attention within "
+        "windows, and an encoder of convolutions alone"
     )

@@ -25,6 +25,7 @@ from multiunet.domains.image.data.inputs import Input, load_input, make_source
 from multiunet.domains.image.data.made import MadePatches, enlarge_input, find_maker
 from multiunet.domains.image.data.patches import Patches
 from multiunet.domains.image.data.targets import Border
+from multiunet.domains.image.encoding import begin_encoder
 from multiunet.domains.image.evaluation import baselines
 from multiunet.domains.image.evaluation.album import ImageAlbum
 from multiunet.domains.image.evaluation.labelled import LabelledImage, read_labelled
@@ -110,6 +111,9 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
 
     def summarise(self, config: ImageTrain, info: ImageInfo) -> dict[str, str]:
         return summarise_images(config, info)
+
+    def begin(self, model: Model, config: ImageTrain) -> str:
+        return begin_encoder(model.net, config)
 
     def build(self, config: ImageTrain, info: ImageInfo) -> Model:
         if info.generation is not None:

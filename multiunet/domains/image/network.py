@@ -11,6 +11,7 @@ from multiunet.catalogue import PADDED, find_network
 from multiunet.core import NestedUNet, UNet
 from multiunet.domains.attending import make_attention
 from multiunet.domains.image.config import ImageTrain
+from multiunet.domains.image.encoding import build_encoder_unet
 from multiunet.domains.image.info import ImageInfo
 from multiunet.geometries.grid.memory_format import likes_channels_last, put_channels_last
 from multiunet.models.sees_input import AddInput, AddNeighbours, SeesInput, WeighInput
@@ -24,6 +25,18 @@ def build_network(
     Args:
         strides: down-sampling factors of each level, by axis.
     """
+    if config.encoder is None:
+        net = _build_named(config, ndim, in_channels, out_channels, strides)
+    else:
+        net = build_encoder_unet(config, in_channels, out_channels)
+    if config.memory_format == "channels-last" or (config.memory_format is None and likes_channels_last(net, ndim)):
+        put_channels_last(net, ndim)
+    return net
+
+
+def _build_named(
+    config: ImageTrain, ndim: int, in_channels: int, out_channels: int, strides: Sequence[tuple[int, ...]]
+) -> UNet[Tensor]:
     own: dict[str, Any] = {"padding": "same"} if config.model in PADDED else {}
     if config.model == "image_unet":
         own = {"normalization": config.normalization, "residual": config.residual, "skip": config.skip}
@@ -38,8 +51,6 @@ def build_network(
         gradient_checkpointing=config.gradient_checkpointing,
         **own,
     )
-    if config.memory_format == "channels-last" or (config.memory_format is None and likes_channels_last(net, ndim)):
-        put_channels_last(net, ndim)
     return net
 
 

@@ -22,6 +22,7 @@ PAPERS = {
     "in MRI images. arXiv:2201.01266",
     "mednext": "Roy et al. (2023). MedNeXt: transformer-driven scaling of ConvNets for medical image segmentation. "
     "MICCAI. arXiv:2303.09975",
+    "encoder": "Wightman (2019). PyTorch Image Models. doi:10.5281/zenodo.4414861",
     "graph_unet": "Gao & Ji (2019). Graph U-Nets. ICML. arXiv:1905.05178",
     "mc_dropout": "Gal & Ghahramani (2016). Dropout as a Bayesian approximation. ICML. arXiv:1506.02142",
     "variances": "Kendall & Gal (2017). What uncertainties do we need in Bayesian deep learning for computer vision? "
@@ -43,6 +44,8 @@ def list_papers(domain: str, config: Mapping[str, Any], calibrated: bool) -> lis
         used.append("graph_unet")
     elif (model := str(config.get("model"))) in PAPERS:
         used.append(model)
+    if config.get("encoder"):
+        used.append("encoder")
     if config.get("dropout"):
         used += ["mc_dropout", "variances"]
     if calibrated:

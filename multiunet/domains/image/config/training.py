@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Literal, Self, cast, get_args
 from pydantic import ModelWrapValidatorHandler, model_validator
 
 from multiunet.catalogue import CHANNELS, ModelName
-from multiunet.domains.attention import AttentionTrain
 from multiunet.domains.config import option
 from multiunet.domains.image.config.adversarial import AdversarialSettings
+from multiunet.domains.image.config.encoder import EncoderSettings
 from multiunet.domains.image.config.generation import CONDITIONS, DEFAULTS, fill_defaults
 from multiunet.domains.image.config.types import Strides
 from multiunet.domains.setting_types import Bytes, FloatList, Widths
@@ -25,7 +25,7 @@ CODER_SHARE = 0.25
 """Share of the ``minutes`` of a generator in latents that its autoencoder has."""
 
 
-class ImageTrain(AdversarialSettings, AttentionTrain):
+class ImageTrain(AdversarialSettings, EncoderSettings):
     """Settings of ``multiunet train image``."""
 
     loss: SegmentationLoss | QuantityLoss | None = option(
@@ -134,6 +134,21 @@ class ImageTrain(AdversarialSettings, AttentionTrain):
         for name in ("normalization", "residual", "skip", "attention"):
             if self.model != "image_unet" and getattr(self, name) != type(self).model_fields[name].default:
                 raise ValueError(f"`{name}` is for `model=image_unet`; {self.model} has that of its paper")
+        return self
+
+    @model_validator(mode="after")
+    def _encoder_is_the_way_down(self) -> Self:
+        if self.encoder is None:
+            if self.encoder_weights is not None:
+                raise ValueError("`encoder_weights` are of an encoder; name it, too, e.g. `encoder=resnet50`")
+            return self
+        if self.task == "generate":
+            raise ValueError(f"`encoder={self.encoder}` is not told how noisy its input is; `task=generate` has none")
+        for name in ("model", "attention", "strides", "budget"):
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"`{name}` chooses a way down, as `encoder={self.encoder}` does; leave one out")
+        if self.encoder_weights is not None and self.init_from is not None:
+            raise ValueError("`encoder_weights` and `init_from` both say what weights to begin with; give one")
         return self
 
     @model_validator(mode="after")

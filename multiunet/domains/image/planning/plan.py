@@ -20,9 +20,11 @@ from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.config.generation import DEFAULTS
 from multiunet.domains.image.data.inputs import AXES
 from multiunet.domains.image.data.patch_size import fit_patch, pick_sides
+from multiunet.domains.image.encoding import check_encoder_weights
 from multiunet.domains.image.generation.latent import latent_factor
 from multiunet.domains.image.generation.planning import choose_flip, explain_generator
 from multiunet.domains.image.info import RARE, ImageInfo
+from multiunet.domains.image.planning.decoding import explain_decoder, shape_decoder
 from multiunet.domains.image.planning.enlarging import enlarge
 from multiunet.domains.image.planning.profiling import Build, Profiler
 from multiunet.domains.image.planning.suiting import suit_quantities
@@ -144,6 +146,7 @@ def decide(
     if before is not None and before.plan is not None:
         config, info = restore_plan(config, info, before)
     else:
+        check_encoder_weights(config)
         config, info = plan(config, info, room, Profiler(build, device).estimate_step_memory)
     budget = Budget(cache=room.images // (1 + config.workers), sites=count_tile_sites(config, room))
     return Planned(config, info, budget)
@@ -212,7 +215,9 @@ def _shaped(config: ImageTrain, info: ImageInfo) -> tuple[ImageTrain, ImageInfo]
     factor = (1,) * info.ndim if info.generation is None else latent_factor(info)
     space = tuple(-(-side // f) for side, f in zip(patch, factor))  # of what the network is given
     widths = list(config.widths or _levels(CHANNELS[config.model], space))
-    if config.strides is None:
+    if config.encoder is not None:
+        widths, strides = shape_decoder(config, info, space, FEWEST)
+    elif config.strides is None:
         spacing = [apart * f for apart, f in zip(info.spacing, factor)]
         strides = [list(step) for step in choose_strides(space, spacing, len(widths) - 1)]
     else:
@@ -257,7 +262,7 @@ def _shape_reasons(chosen: ImageTrain, info: ImageInfo, room: Room) -> dict[str,
     own = CHANNELS[chosen.model] if info.generation is None else chosen.levels()
     fewer = len(chosen.levels()) < len(own)
     even = all(len(set(step)) == 1 for step in info.strides)
-    return {
+    reasons = {
         "patch_size": (
             f"{tight}, even with less of everything else"
             if patch != full
@@ -277,6 +282,7 @@ def _shape_reasons(chosen: ImageTrain, info: ImageInfo, room: Room) -> dict[str,
         if chosen.gradient_checkpointing
         else "memory is enough without",
     }
+    return reasons if chosen.encoder is None else reasons | explain_decoder(chosen, FEWEST)
 
 
 def _sides(info: ImageInfo) -> Mapping[int, tuple[int, ...]]:

@@ -20,8 +20,8 @@ from multiunet.training.recipe import Layout
 from multiunet.training.step_memory import OPTIMIZER_SLOTS, step_memory
 
 SHAPING = (
-    *("model", "widths", "normalization", "residual", "skip", "dropout", "gradient_checkpointing", "memory_format"),
-    *("loss", "class_weights", "adversarial"),
+    *("model", "encoder", "widths", "normalization", "residual", "skip", "dropout"),
+    *("gradient_checkpointing", "memory_format", "loss", "class_weights", "adversarial"),
 )
 """Settings that a network and its loss are built from, beside the data."""
 
