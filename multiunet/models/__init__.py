@@ -9,6 +9,7 @@ from multiunet.models.autoencoder import autoencoder
 from multiunet.models.ddpm_unet import ddpm_unet
 from multiunet.models.depthwise_unet import depthwise_unet
 from multiunet.models.diffusers_weights import from_diffusers
+from multiunet.models.encoder_unet import EncoderUNet, Feature, Pyramid, encoder_unet
 from multiunet.models.genomic import genomic_unet
 from multiunet.models.graph_readout import graph_readout_unet
 from multiunet.models.graph_unet import graph_unet
@@ -24,10 +25,14 @@ from multiunet.models.unet_plus_plus import unet_plus_plus
 from multiunet.models.vnet import vnet
 
 __all__ = [
+    "EncoderUNet",
+    "Feature",
+    "Pyramid",
     "attention_unet",
     "autoencoder",
     "ddpm_unet",
     "depthwise_unet",
+    "encoder_unet",
     "from_diffusers",
     "genomic_unet",
     "graph_readout_unet",

@@ -21,8 +21,7 @@ from multiunet.geometries.grid.block import Conv
 from multiunet.geometries.grid.crop import crop_start
 from multiunet.geometries.grid.grid import Grid
 from multiunet.geometries.grid.layers import Layers, Normalization
-from multiunet.geometries.grid.parts import Down
-from multiunet.geometries.grid.plain import Keep
+from multiunet.geometries.grid.parts import Block, Down
 from multiunet.models.measured_reach import measure_reaches
 
 Sites = tuple[int, ...]
@@ -118,21 +117,23 @@ class EncoderUNet(UNet[Tensor]):
         looks = [tuple(MARGIN * step for step in spacings[-1])] * len(spacings) if reaches is None else reaches
         coarser = [(spacing, look) for spacing, look in zip(spacings, looks) if max(spacing) > 1]
         for down, ((fine, near), (_, far)) in zip(self.downs, pairwise([((1,) * ndim, (0,) * ndim), *coarser])):
-            cast("Given", down).reach = tuple(max(0, -(-(b - a) // step)) for a, b, step in zip(near, far, fine))
+            cast("GivenModule", down).reach = tuple(max(0, -(-(b - a) // step)) for a, b, step in zip(near, far, fine))
         seen = unet_receptive_field(self)
         return seen if reaches is not None else replace(seen, exact=False, everywhere=spacings[-1])
 
 
 @dataclass(frozen=True)
-class GivenDown(Down):
-    """Way down that a pyramid goes."""
+class Given(Block, Down):
+    """Block, or way down, whose work a pyramid does."""
 
-    def build(self, layers: Layers, in_channels: int, out_channels: int, stride: tuple[int, ...]) -> nn.Module:
-        return Given(stride)
+    def build(
+        self, layers: Layers, in_channels: int, out_channels: int, stride: tuple[int, ...] | None = None
+    ) -> nn.Module:
+        return GivenModule((1,) * layers.ndim if stride is None else stride)
 
 
-class Given(nn.Module):
-    """Module of ``GivenDown``, which is never called.
+class GivenModule(nn.Module):
+    """Module of ``Given``, which is never called.
 
     Attributes:
         stride: by axis.
@@ -143,7 +144,7 @@ class Given(nn.Module):
         super().__init__()
         self.stride, self.reach = stride, (0,) * len(stride)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, condition: Condition | None = None) -> Tensor:
         raise RuntimeError("the pyramid of this network makes all fields at once; call the network's encode")
 
 
@@ -197,7 +198,7 @@ def encoder_unet(
     ]
     return EncoderUNet(
         pyramid,
-        Grid(ndim, block=Keep(), down=GivenDown()),
+        Grid(ndim, block=Given(), down=Given()),
         pyramid.in_channels,
         out_channels,
         [*finer, LevelSpec(widths[-1], entering=coarsest.channels)],

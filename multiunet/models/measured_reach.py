@@ -52,14 +52,14 @@ def _measure(net: nn.Module, in_channels: int, spacings: Sequence[Sites], axis: 
             found += [_look(net, in_channels, spacings, axis, length, start) for start in STARTS[1:]]
         except Exception:  # of whatever kind: a network's own wishes for its input
             return None
-        return found[0] if len(set(found)) == 1 else None
+        return tuple(map(max, found[0])) if len(set(found)) == 1 else None
     return None
 
 
 def _look(
     net: nn.Module, in_channels: int, spacings: Sequence[Sites], axis: int, length: int, start: int
-) -> tuple[int, ...] | None:
-    """Return how far each field looks at a band; None where that is beyond the input."""
+) -> tuple[tuple[int, int], ...] | None:
+    """Return how far each field looks at a band, to the right and left; None where that is beyond the input."""
     coarsest, space = spacings[-1][axis], list(spacings[-1])
     space[axis] = length * coarsest
     first = (length // 2 - 2 + start) * coarsest
@@ -77,10 +77,10 @@ def _spread(field: Tensor, axis: int) -> Tensor:
     return field.isnan().movedim(axis + 2, 0).flatten(1).any(dim=1)
 
 
-def _reach(marks: Tensor, first: int, last: int, spacing: int) -> int:
-    """Return how far sites look, at most, of which the marked ones look at input sites ``first`` to ``last``."""
+def _reach(marks: Tensor, first: int, last: int, spacing: int) -> tuple[int, int]:
+    """Return how far, at most, sites look of which the marked ones look at input sites ``first`` to ``last``."""
     places = marks.nonzero().flatten().tolist()
     # the last site without a mark before them looks to the right to ``first - 1`` at most, and so on
     right = first - 1 - (places[0] - 1) * spacing
     left = (places[-1] + 1) * spacing - last - 1
-    return int(max(right, left + spacing - 1))
+    return right, left + spacing - 1

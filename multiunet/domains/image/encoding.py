@@ -18,7 +18,7 @@ NARROWEST, WIDEST = 32, 256
 
 
 def find_levels(config: ImageTrain) -> list[Feature]:
-    """Return the fields of the levels that the encoder makes possible, finest first; the first is the image, or as fine.
+    """Return the fields of the levels that the encoder makes possible: the image, or one as fine, and coarser ones.
 
     Raises:
         InputError: for an encoder that timm does not have, or that is of no use here, or without timm.
