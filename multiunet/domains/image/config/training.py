@@ -144,7 +144,7 @@ class ImageTrain(AdversarialSettings, EncoderSettings):
             return self
         if self.task == "generate":
             raise ValueError(f"`encoder={self.encoder}` is not told how noisy its input is; `task=generate` has none")
-        for name in ("model", "attention", "strides", "budget"):
+        for name in ("model", "attention", "budget"):
             if getattr(self, name) != type(self).model_fields[name].default:
                 raise ValueError(f"`{name}` chooses a way down, as `encoder={self.encoder}` does; leave one out")
         if self.encoder_weights is not None and self.init_from is not None:

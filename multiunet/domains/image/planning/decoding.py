@@ -20,8 +20,8 @@ def shape_decoder(
         fewest: sites along the longest axis of the coarsest level.
 
     Raises:
-        InputError: for data of other than two axes, for more widths than the encoder has levels, and for encoders as
-            ``find_levels`` says.
+        InputError: for data of other than two axes, for more widths than the encoder has levels, for other strides, and
+            for encoders as ``find_levels`` says.
     """
     if info.ndim != 2:
         raise InputError(
@@ -41,7 +41,11 @@ def shape_decoder(
     else:
         widths = list(config.widths)
         levels = levels[: len(widths)]
-    return widths, [list(step) for step in find_strides(levels)]
+    strides = [list(step) for step in find_strides(levels)]
+    if config.strides not in (None, strides):
+        shown = ";".join(",".join(map(str, step)) for step in strides)
+        raise InputError(f"`strides`: those of {config.encoder} are '{shown}' for {len(widths)} widths; leave it out")
+    return widths, strides
 
 
 def explain_decoder(config: ImageTrain, fewest: int) -> dict[str, str]:
