@@ -8,12 +8,13 @@ from typing import Any, cast
 
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from multiunet.core import Add, Concat, Level, Merge, UNet, reads_sites_alone
 from multiunet.core.exporting import is_multiple
 from multiunet.core.shared import is_hooked
+from multiunet.geometries.batch_norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
+from multiunet.geometries.channels_last import Conv1d
 from multiunet.geometries.grid.block import ConvBlock
 from multiunet.geometries.grid.chain import Chain, splits
 from multiunet.geometries.grid.up import ResizeUp, check_levels
@@ -24,6 +25,11 @@ TRANSPOSE: dict[int, Callable[..., Tensor]] = {
     2: functional.conv_transpose2d,
     3: functional.conv_transpose3d,
 }
+
+
+CONV = (nn.Conv1d, nn.Conv2d, nn.Conv3d, Conv1d)
+NORM = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, BatchNorm1d, BatchNorm2d, BatchNorm3d)
+"""Layers that one convolution can stand for."""
 
 
 def fuse_layers(net: nn.Module) -> nn.Module:
@@ -57,9 +63,14 @@ def fuse_conv_bn(net: nn.Module) -> nn.Module:
     for layers in [module for module in net.modules() if isinstance(module, nn.Sequential)]:
         for place in range(len(layers) - 1):
             conv, norm = layers[place], layers[place + 1]
-            if isinstance(conv, nn.Conv1d | nn.Conv2d | nn.Conv3d) and isinstance(norm, _BatchNorm):
+            if _computes_as(conv, CONV) and _computes_as(norm, NORM):
                 layers[place], layers[place + 1] = fuse_conv_bn_eval(conv, norm), nn.Identity()
     return net
+
+
+def _computes_as(module: nn.Module, kinds: tuple[type[nn.Module], ...]) -> bool:
+    """Return whether a module does what one of these kinds does, and nothing else: an encoder's own may do more."""
+    return any(isinstance(module, kind) and type(module).forward is kind.forward for kind in kinds)
 
 
 class RepeatedConv(nn.Module):

@@ -121,7 +121,13 @@ def test_a_run_predicts_and_evaluates_without_the_file(folder: Any, tmp_path: Pa
     assert inference.evaluate(tmp_path / "run", {"samples": 2}).metrics["pixel_accuracy"] > 0
     means = []
     for tile in (None, 32):
-        options = {"images": root / "images" / "s0.png", "samples": 2, "tile_size": tile, "tta_flips": False}
+        options = {
+            "images": root / "images" / "s0.png",
+            "samples": 2,
+            "tile_size": tile,
+            "tta_flips": False,
+            "precision": "32",
+        }
         inference.predict(tmp_path / "run", options, tmp_path / f"{tile}.zarr", progress=Progress())
         means.append(open_prediction(tmp_path / f"{tile}.zarr")["s0"]["mean"].to_numpy())
     assert np.abs(means[0] - means[1]).max() < 1e-5

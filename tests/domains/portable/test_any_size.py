@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import Tensor, nn
 
 from multiunet.catalogue import CHANNELS, PADDED, ModelName, find_network
 from multiunet.core import UNet
 from multiunet.domains.image.prediction.flips import FlipAveraged
 from multiunet.geometries import Grid
+from multiunet.models import Feature, Pyramid, encoder_unet
 from multiunet.prediction import Ensemble
 from multiunet.tasks import Regression, Segmentation
 from multiunet.uncertainty.calibration import ClassCalibration, QuantityCalibration
@@ -49,3 +51,19 @@ def test_every_network_of_images(compare: Compare, name: ModelName, ndim: int) -
     torch.manual_seed(0)
     net = settle(find_network(name)(ndim, 2, 3, widths, **own))
     assert compare(net, Segmentation(["a", "b", "c"]), ndim, 2, ODD[ndim][1:4]) < 1e-5
+
+
+def test_an_encoder_from_elsewhere(compare: Compare) -> None:
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem, self.next = nn.Conv2d(2, 4, 3, stride=2, padding=1), nn.Conv2d(4, 8, 2, stride=2)
+
+        def forward(self, x: Tensor) -> list[Tensor]:
+            fine = self.stem(x).relu()
+            return [fine, self.next(fine)]
+
+    torch.manual_seed(0)
+    pyramid = Pyramid(Two(), 2, [Feature(4, (2, 2)), Feature(8, (4, 4))])
+    net = settle(encoder_unet(pyramid, 3, [4, 4, 8]))
+    assert compare(net, Segmentation(["a", "b", "c"]), 2, 2, ODD[2]) < 1e-5

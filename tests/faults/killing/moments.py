@@ -32,14 +32,14 @@ class Moments:
         kind: what strikes: the name of a signal; ``power``: killed, and what the disk does not hold is noted;
             ``clock``: the clock is set back a day.
         undoable: changes of folders since anything was last flushed, the oldest first, of ``power``.
-        synced: numbers of the files whose contents are flushed.
+        synced: size and time of each file by its number, as it was flushed.
     """
 
     deadline: int | None = None
     kind: str = "KILL"
     count: int = 0
     undoable: list[list[Any]] = field(default_factory=list)
-    synced: set[int] = field(default_factory=set)
+    synced: dict[int, tuple[int, int]] = field(default_factory=dict)
     _busy: bool = False
     _place: Any = None
 
@@ -53,7 +53,8 @@ class Moments:
             number = file if isinstance(file, int) else file.fileno()
             sys.audit("os.fsync", os.readlink(f"/proc/self/fd/{number}"))
             real(number)
-            self.synced.add(os.fstat(number).st_ino)
+            found = os.fstat(number)
+            self.synced[found.st_ino] = (found.st_size, found.st_mtime_ns)
             self.undoable.clear()  # a file system with a journal writes all changes before this one, too
 
         os.fsync = fsync  # type: ignore[assignment]
@@ -96,7 +97,7 @@ class Moments:
     def _strike(self) -> None:
         (self._place.side / "struck").touch()
         if self.kind == "power":
-            note = {"undoable": self.undoable, "synced": sorted(self.synced)}
+            note = {"undoable": self.undoable, "synced": [[number, *state] for number, state in self.synced.items()]}
             (self._place.side / "journal.json").write_text(json.dumps(note))
             os.kill(os.getpid(), signal.SIGKILL)
         if self.kind == "clock":
@@ -117,8 +118,6 @@ class Moments:
             self.undoable.append(["rmdir", path])
         elif event in ("os.mkdir", "os.link", "open") and not os.path.lexists(path):  # else it fails, or makes nothing
             self.undoable.append(["make", path])
-        elif event == "open":
-            self.synced.discard(os.stat(path).st_ino)
 
     def _keep(self, path: str) -> str | None:
         """Keep a second name of a file that is about to lose its own."""
@@ -142,6 +141,7 @@ def lose_power(place: Any, known: dict[int, tuple[int, int]], rng: Any) -> str:
         known: sizes and times of the files that were there before, by their numbers.
     """
     note, lost = json.loads(place.read("journal.json")), []
+    kept = known | {number: (size, changed) for number, size, changed in note["synced"]}
     changes = note["undoable"]
     for change in reversed(changes[len(changes) - rng.randint(0, len(changes)) :]):
         lost.append(" ".join([change[0], Path(change[1]).name]))
@@ -150,7 +150,7 @@ def lose_power(place: Any, known: dict[int, tuple[int, int]], rng: Any) -> str:
         if not path.is_file() or path.is_symlink():
             continue
         found = path.stat()
-        if found.st_ino in note["synced"] or known.get(found.st_ino) == (found.st_size, found.st_mtime_ns):
+        if kept.get(found.st_ino) == (found.st_size, found.st_mtime_ns):
             continue
         rest = rng.choice([0, found.st_size // 2, found.st_size])
         if rest < found.st_size:

@@ -111,3 +111,22 @@ def test_so_do_other_ways_and_blocks(grid: Grid) -> None:
 def test_a_network_in_training_is_refused() -> None:
     with pytest.raises(ValueError, match="evaluation mode"):
         fuse_layers(UNet(Grid(1), 1, 2, [4, 8]).train())
+
+
+def test_layers_that_do_more_than_torchs_stay() -> None:
+    """As those of encoders from elsewhere: norms that activate, and convolutions that standardise their weights."""
+
+    class ActivatedNorm(nn.BatchNorm2d):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return super().forward(x).relu()
+
+    class CentredConv(nn.Conv2d):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return nn.functional.conv2d(x, self.weight - self.weight.mean(), self.bias)
+
+    x = torch.randn(1, 3, 8, 8)
+    for layers in ([nn.Conv2d(3, 4, 3), ActivatedNorm(4)], [CentredConv(3, 4, 3), nn.BatchNorm2d(4)]):
+        net = nn.Sequential(*layers)
+        net(torch.randn(4, 3, 8, 8))
+        net.eval()
+        assert torch.allclose(fuse_conv_bn(net)(x), net(x), atol=1e-6)
