@@ -104,7 +104,11 @@ def receptive_field(net: nn.Module) -> ReceptiveField:
 
 
 def unet_receptive_field(net: nn.Module) -> ReceptiveField:
-    """Return the receptive field that a U-Net's operators state; see ``receptive_field``."""
+    """Return the receptive field that a U-Net's operators state; see ``receptive_field``.
+
+    Raises:
+        TypeError: for a network that is no U-Net by axis, or has an operator that does not say how far it looks.
+    """
     if not isinstance(net, UNet | NestedUNet) or not isinstance(getattr(net.downs[0], "stride", None), tuple):
         raise TypeError(
             f"{type(net).__name__} has no receptive field by axis: it is not a U-Net whose ways down state their "

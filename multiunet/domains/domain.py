@@ -100,7 +100,7 @@ class Domain(ABC, Generic[C, P, Info]):
         return {"data": summarise_split(info, "item"), "learns": summarise_target(info)}
 
     def begin(self, model: Model, config: C) -> str:
-        """Give a new model the weights that the domain's own settings name; say so in words, by default nothing.
+        """Give a new model the weights that the domain's own settings name; say so in words.
 
         Raises:
             InputError: for weights that are not there, or do not fit.

@@ -1,4 +1,4 @@
-"""U-Net over an encoder from elsewhere: any network that makes several fields of its input, coarser and coarser."""
+"""U-Net over an encoder from elsewhere: any network that makes fields, coarser and coarser."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Pyramid(nn.Module):
 
     @cached_property
     def reaches(self) -> tuple[Sites, ...] | None:
-        """Of each field, how far an input site's own site looks, in sites of the input by axis; None: everywhere."""
+        """Reach of each field from an input site's own site, in input sites by axis; None: everywhere."""
         return measure_reaches(self, self.in_channels, [one.spacing for one in self.features])
 
     def forward(self, x: Tensor) -> list[Tensor]:
@@ -108,7 +108,7 @@ class EncoderUNet(UNet[Tensor]):
         return Trail((*above, *fields[:-1]), fields[-1])
 
     def receptive_field(self) -> ReceptiveField:
-        """Return the receptive field; of a pyramid that looks everywhere it is not exact, and its radius a margin.
+        """Return the receptive field; that of a pyramid that looks everywhere is a margin, and not exact.
 
         Such a pyramid counts as if its coarsest sites did.
         """
@@ -210,7 +210,7 @@ def encoder_unet(
 
 
 def describe_levels(features: Sequence[Feature], in_channels: int) -> list[Feature]:
-    """Return the fields of a network's levels: the encoder's, and before them the input, unless one lies on its sites.
+    """Return the fields of a network's levels: the encoder's, and the input unless one is as fine.
 
     Raises:
         ValueError: without a coarser field.

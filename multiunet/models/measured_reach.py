@@ -1,4 +1,4 @@
-"""How far each field of an encoder looks, measured: what becomes undefined where some of the input is."""
+"""Measurement of how far each field of an encoder looks, by making some of its input undefined."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ ADVICE = "choose an encoder that makes features coarser and coarser of any size,
 
 @torch.no_grad()
 def _check_sizes(name: str, net: nn.Module, features: list[Feature]) -> None:
-    """Check that an encoder takes an input of any multiple of its coarsest spacing, and gives what it says."""
+    """Check that an encoder takes any multiple of its coarsest spacing, and gives what it says."""
     step = features[-1].spacing[0]
     space = (step, 2 * step)
     expected = [(1, one.channels, *(size // one.spacing[0] for size in space)) for one in features]
@@ -167,7 +167,7 @@ def check_weights(name: str, weights: Path | str) -> None:
 
 
 def load_weights(pyramid: TimmPyramid, weights: Path | str) -> None:
-    """Give an encoder weights from a file, or from a hub by their name; changes nothing where they do not fit.
+    """Give an encoder weights from a file, or by name from a hub; those that do not fit change nothing.
 
     Weights of a first layer that read other channels (as a rule three, of colours) are summed or repeated, as timm
     does.

@@ -33,7 +33,7 @@ ALLOWED = {
     "losses": {"errors"},
     "metrics": LEAVES,
     "uncertainty": {"core", "seeds"},
-    "models": {"core", "geometries", "catalogue"},
+    "models": {"core", "geometries", "catalogue", "wording"},
     "tasks": {"core", "losses", "metrics", "uncertainty"},
     "training": {"core", "tasks", *LEAVES},
     "prediction": {"core", "geometries", "tasks", "uncertainty", *LEAVES},

@@ -18,7 +18,7 @@ NARROWEST, WIDEST = 32, 256
 
 
 def find_levels(config: ImageTrain) -> list[Feature]:
-    """Return the fields of the levels that the encoder makes possible: the image, or one as fine, and coarser ones.
+    """Return the fields of the levels that the encoder makes possible, finest first.
 
     Raises:
         InputError: for an encoder that timm does not have, or that is of no use here, or without timm.
@@ -33,7 +33,7 @@ def choose_widths(levels: list[Feature]) -> list[int]:
 
 
 def build_encoder_unet(config: ImageTrain, in_channels: int, out_channels: int) -> UNet[Tensor]:
-    """Build the network over the encoder that the settings name, with as many of its fields as there are widths.
+    """Build the network over the encoder that the settings name; each width takes one field.
 
     Raises:
         InputError: see ``find_levels``.
@@ -67,7 +67,7 @@ def check_encoder_weights(config: ImageTrain) -> None:
 
 
 def begin_encoder(net: nn.Module, config: ImageTrain) -> str:
-    """Give the encoder of a new network the weights that the settings name; say so in words, nothing without.
+    """Give the encoder of a new network the weights that the settings name; say so in words.
 
     Raises:
         InputError: for weights that are not there, or do not fit.

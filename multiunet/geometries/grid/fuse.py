@@ -64,7 +64,8 @@ def fuse_conv_bn(net: nn.Module) -> nn.Module:
         for place in range(len(layers) - 1):
             conv, norm = layers[place], layers[place + 1]
             if _computes_as(conv, CONV) and _computes_as(norm, NORM):
-                layers[place], layers[place + 1] = fuse_conv_bn_eval(conv, norm), nn.Identity()
+                fused = fuse_conv_bn_eval(cast(nn.Conv2d, conv), cast(nn.BatchNorm2d, norm))
+                layers[place], layers[place + 1] = fused, nn.Identity()
     return net
 
 
