@@ -72,7 +72,7 @@ def _show(found: Mapping[str, Any]) -> None:
         typer.echo(f"wrote {file}")
 
 
-def _show_ranked(rows: Sequence[Mapping[str, str]]) -> None:
+def _show_ranked(rows: Sequence[Mapping[str, Any]]) -> None:
     from rich.box import SIMPLE
     from rich.markup import escape
     from rich.table import Table
@@ -89,7 +89,8 @@ def _show_ranked(rows: Sequence[Mapping[str, str]]) -> None:
     print_whole(table)
 
 
-def _cell(name: str, text: str) -> str:
-    if name in ("ref", "alt") and len(text) > LONGEST:
-        return f"{text[:LONGEST]}... ({len(text)})"
-    return f"{float(text):.4g}" if name in SHOWN[5:] and text else text
+def _cell(name: str, value: str | float | None) -> str:
+    if value is None:
+        return ""
+    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{text[:LONGEST]}... ({len(text)})" if name in ("ref", "alt") and len(text) > LONGEST else text

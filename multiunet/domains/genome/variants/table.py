@@ -47,6 +47,8 @@ class ScoreTable:
         self._plan_file = out.with_name(f".{out.name}.plan.json")
         if out.is_dir():
             raise InputError(f"{out}: is a folder; give the name of a table, NAME.tsv")
+        if out.suffix.lower() == ".csv":
+            raise InputError(f"{out}: the columns of the table are apart by tabs, not commas; name it {out.stem}.tsv")
         if out.exists() and not overwrite:
             if not self.part.exists():  # of a process that was killed when the table was complete
                 self._plan_file.unlink(missing_ok=True)
@@ -110,8 +112,8 @@ def iter_rows(path: Path) -> Iterator[dict[str, str]]:
             yield dict(zip(names, line.rstrip("\n").split("\t")))
 
 
-def summarize(path: Path, count: int, units: Mapping[str, float]) -> tuple[dict[str, int], list[dict[str, str]]]:
-    """Return the number of alleles by status, and the rows with the largest ``sum``, without its sign.
+def summarize(path: Path, count: int, units: Mapping[str, float]) -> tuple[dict[str, int], list[dict[str, Any]]]:
+    """Return the number of alleles by status, and the rows with the largest ``sum``, without its sign, as values.
 
     Not those of the largest ``sum_z``: a change of nothing has a small deviation, too.
 
@@ -132,7 +134,14 @@ def summarize(path: Path, count: int, units: Mapping[str, float]) -> tuple[dict[
                 yield row
 
     ranked = heapq.nlargest(count, scored(), key=lambda row: abs(float(row["sum"])) / units.get(row["track"], 1.0))
-    return dict(found), ranked
+    return dict(found), [{name: _parse(name, cell) for name, cell in row.items()} for row in ranked]
+
+
+def _parse(name: str, cell: str) -> str | int | float | None:
+    """Return the value of a cell: numbers as such, a score that there is not as None."""
+    if name in SCORES:
+        return float(cell) if cell else None
+    return int(cell) if name in ("line", "pos") else cell
 
 
 def _text(value: np.float64) -> str:

@@ -49,8 +49,14 @@ def test_the_plan_of_a_table_that_was_complete_when_its_making_was_killed_is_swe
 def test_sums_of_several_tracks_are_compared_in_the_units_of_each(tmp_path: Path) -> None:
     rows = ["\t".join(COLUMNS)]
     for track, value in (("large", "10"), ("small", "-0.5")):
-        cells = dict.fromkeys(COLUMNS, "") | {"status": "scored", "track": track, "sum": value}
+        cells = dict.fromkeys(COLUMNS, "") | {"line": "3", "pos": "7", "status": "scored", "track": track, "sum": value}
         rows.append("\t".join(cells.values()))
     (tmp_path / "s.tsv").write_text("\n".join(rows) + "\n")
     _, ranked = summarize(tmp_path / "s.tsv", 2, {"large": 100.0, "small": 1.0})
     assert [row["track"] for row in ranked] == ["small", "large"]
+    assert [ranked[0][name] for name in ("pos", "track", "sum", "max")] == [7, "small", -0.5, None]
+
+
+def test_a_table_with_tabs_is_not_named_as_one_with_commas(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"s\.csv: .* tabs, not commas; name it s\.tsv"):
+        ScoreTable(tmp_path / "s.csv", {}, overwrite=False)
