@@ -25,6 +25,21 @@ def group_name(name: str) -> str:
     return plain if len(plain.encode()) <= LONGEST else shorten_name(plain, name)
 
 
+class FreeNames:
+    """Names of groups or files of one folder: none is given twice, not even where capitals count as small letters."""
+
+    def __init__(self) -> None:
+        self._given: set[str] = set()
+
+    def give(self, plain: str, name: str) -> str:
+        """Return ``plain``, or where it is long or given already, a name with a digest of ``name``, which is unique."""
+        free = plain if len(plain.encode()) <= LONGEST else shorten_name(plain, name)
+        if free.casefold() in self._given:
+            free = shorten_name(plain, name)
+        self._given.add(free.casefold())
+        return free
+
+
 def _quoted(character: str) -> str:
     return "".join(f"%{byte:02X}" for byte in character.encode(errors="surrogatepass"))
 

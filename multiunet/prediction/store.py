@@ -18,7 +18,7 @@ import numpy as np
 
 from multiunet.errors import InputError
 from multiunet.files import AnyPath, write_text
-from multiunet.prediction.group_names import group_name, shorten_name
+from multiunet.prediction.group_names import FreeNames, group_name
 from multiunet.prediction.item_writer import SAMPLES, ItemWriter
 from multiunet.prediction.ledger import Ledger
 from multiunet.prediction.new_files import ABOUT, Files, array_files, group_files, group_text, value_files, write_files
@@ -61,12 +61,12 @@ class PredictionStore:
             raise InputError(f"{path}: not a prediction of multiunet, so it is not overwritten; choose another name")
         self.ledger, self._folder = ledger, ReplacedFolder(path, overwrite, self._make, ledger)
         self.path, self._partial = path, self._folder.partial
-        self._groups: set[str] = set()
+        self._groups = FreeNames()
         self._attrs = {MARK: importlib.metadata.version("multiunet"), **(attrs or {})}
 
     def __enter__(self) -> PredictionStore:
         self._folder.__enter__()
-        self._groups.clear()
+        self._groups = FreeNames()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
@@ -85,7 +85,7 @@ class PredictionStore:
 
     def close_part(self) -> bool:
         """End this part; return whether it is the last, which completes the inputs: predict them once more."""
-        self._groups.clear()
+        self._groups = FreeNames()
         return self._folder.close_part()
 
     def agree(self, name: str, decide: Callable[[], int]) -> int:
@@ -139,7 +139,7 @@ class PredictionStore:
         Raises:
             InputError: when the shape is not that of the prediction that goes on.
         """
-        place = self._free_group(name)
+        place = self._groups.give(group_name(name), name)
         with self._folder.changing():
             made = self.ledger is not None and self.ledger.is_made(place, shape)
             if not made:
@@ -163,14 +163,6 @@ class PredictionStore:
                 if self.ledger is not None:
                     self.ledger.note_made(place, shape)
         return ItemWriter(self._partial, place, self.ledger)
-
-    def _free_group(self, name: str) -> str:
-        """Return the name of a group that no other has, not even where capitals are the same as small letters."""
-        group = group_name(name)
-        if group.casefold() in self._groups:
-            group = shorten_name(group, name)
-        self._groups.add(group.casefold())
-        return group
 
 
 def label_files(labels: Mapping[str, Any]) -> dict[str, Files]:

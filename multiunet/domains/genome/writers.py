@@ -16,7 +16,7 @@ from multiunet.domains.genome.config import ExportFormat
 from multiunet.errors import InputError
 from multiunet.files import write_atomically
 from multiunet.prediction import open_datasets
-from multiunet.prediction.group_names import group_name
+from multiunet.prediction.group_names import FreeNames, group_name
 
 VARIABLES = ("mean", "lower", "upper", "epistemic", "aleatoric", "total")
 
@@ -52,16 +52,17 @@ def export(
     first = next(iter(chromosomes.values()))
     tracks = [str(name) for name in first["channel"].values]
     folder.mkdir(parents=True, exist_ok=True)
-    written = []
+    written, free = [], FreeNames()
     for index, track in enumerate(tracks):
+        stem = free.give(group_name(track), track)
         for form in [form for form in REGIONS if form in formats]:
-            path = folder / f"{group_name(track)}.{form}"
+            path = folder / f"{stem}.{form}"
             write_atomically(path, lambda part: write_regions(part, form, chromosomes, index))  # noqa: B023
             written.append(path)
         for variable in [name for name in VARIABLES if name in first or (classes and name in BAND)]:
             for name in [name for name in dict.fromkeys(formats) if name in FORMATS]:
                 ending, write = FORMATS[name]
-                path = folder / f"{group_name(track)}.{variable}{ending}"
+                path = folder / f"{stem}.{variable}{ending}"
                 write_atomically(path, lambda part: write(part, lengths, _pieces(chromosomes, variable, index)))  # noqa: B023
                 written.append(path)
     return written

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from multiunet.domains.graph.info import GraphInfo
 from multiunet.files import csv_text, write_text
 from multiunet.prediction import open_datasets
-from multiunet.prediction.group_names import group_name
+from multiunet.prediction.group_names import FreeNames, group_name
 
 VARIANCES = ("epistemic", "aleatoric", "total")
 ENDS = ("lower", "upper")
@@ -33,12 +33,12 @@ def export(prediction: Path, folder: Path, info: GraphInfo, site: str = "node") 
       and ``NAME_lower, NAME_upper`` after ``NAME``.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    written = []
+    written, free = [], FreeNames()
     for name, dataset in open_datasets(prediction).items():
         predicted = _BY_KIND[info.target.kind](dataset, info)
         columns = _known(dataset, info) | predicted
         rows = zip(dataset[site].values.tolist(), *(column.tolist() for column in columns.values()))
-        written.append(folder / f"{group_name(name)}.csv")
+        written.append(folder / f"{free.give(group_name(name), name)}.csv")
         write_text(written[-1], csv_text([["id", *columns], *rows]))
     return written
 

@@ -17,7 +17,7 @@ from multiunet.domains.genome.sequence import one_hot
 from multiunet.domains.genome.writers import write_bases
 from multiunet.domains.remarks import remark
 from multiunet.files import csv_text, write_atomically, write_text
-from multiunet.prediction.group_names import group_name
+from multiunet.prediction.group_names import FreeNames, group_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -49,8 +49,9 @@ def write(found: Sequence[Region], tracks: Sequence[str], folder: Path, lengths:
     files = [folder / "regions.csv", folder / "sequences.npz"]
     write_text(files[0], csv_text([COLUMNS, *_rows(found, tracks)]))
     _write_array(files[1], [one_hot(region.codes) for region in found])
+    free, pictures = FreeNames(), FreeNames()
     for index, track in enumerate(tracks):
-        name = group_name(track)
+        name = free.give(group_name(track), track)
         files.append(folder / f"{name}.hypothetical.npz")
         _write_array(files[-1], [region.hypothetical[index] for region in found])
         for kind in ("contribution", "contribution_sd"):
@@ -60,7 +61,8 @@ def write(found: Sequence[Region], tracks: Sequence[str], folder: Path, lengths:
                 chroms = {chrom: lengths[chrom] for chrom, _, _ in stretches}
                 write_bases(files[-1], chroms, stretches)
         for region in _drawn(found):
-            files.append(folder / f"{name}.{group_name(region.place.label)}.png")
+            label = region.place.label
+            files.append(folder / f"{pictures.give(f'{name}.{group_name(label)}', f'{track}/{label}')}.png")
             figure = draw_region(region, index, track)
             write_atomically(files[-1], partial(figure.savefig, format="png", dpi=130))
     return files

@@ -26,7 +26,7 @@ from multiunet.domains.model import Model
 from multiunet.domains.question import Question
 from multiunet.domains.remarks import remark
 from multiunet.files import check_folder, csv_text, write_atomically, write_text
-from multiunet.prediction.group_names import group_name
+from multiunet.prediction.group_names import FreeNames, group_name
 
 Floats = NDArray[np.float64]
 
@@ -79,8 +79,9 @@ def write(found: Mutagenesis, folder: Path, length: int) -> list[Path]:
     """
     files = [folder / "mutagenesis.csv"]
     write_text(files[0], csv_text([COLUMNS, *_rows(found)]))
+    free = FreeNames()
     for index, track in enumerate(found.tracks):
-        name = group_name(track)
+        name = free.give(group_name(track), track)
         tracks = {"contribution": found.contribution[index], "contribution_sd": found.contribution_sd[index]}
         for kind, values in tracks.items():
             if np.isfinite(values).any():

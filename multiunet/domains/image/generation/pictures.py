@@ -21,7 +21,7 @@ from multiunet.domains.image.info import ImageInfo
 from multiunet.domains.image.prediction.tiff_files import make_uuid
 from multiunet.files import write_atomically
 from multiunet.prediction import open_datasets
-from multiunet.prediction.group_names import group_name
+from multiunet.prediction.group_names import FreeNames, group_name
 
 SHEET = "contact_sheet.png"
 
@@ -42,13 +42,15 @@ def export_samples(
         requests: that the samples answer.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    written, groups = [], open_datasets(samples)
+    written, groups, free = [], open_datasets(samples), FreeNames()
     opened = {name: groups[name] for name in sorted(groups, key=lambda name: groups[name].attrs["place"])}
     for name, dataset in opened.items():
         width = max(3, len(str(dataset.sizes["sample"] - 1)))
+        stem = free.give(group_name(name), name)
         for number, image in enumerate(_images(dataset)):
-            stem = folder / f"{group_name(name)}_{number:0{width}d}"
-            written.append(_save(stem, as_numbers(image, info.generated.numbers), dataset, info))
+            written.append(
+                _save(folder / f"{stem}_{number:0{width}d}", as_numbers(image, info.generated.numbers), dataset, info)
+            )
     sheet = folder / SHEET
     known = info.generated
     rows = [list(_images(dataset, most=16)) for dataset in opened.values()]

@@ -22,7 +22,7 @@ from multiunet.domains.report.colours import pick_colours
 from multiunet.errors import InputError
 from multiunet.files import csv_text, write_atomically, write_text
 from multiunet.prediction import open_datasets
-from multiunet.prediction.group_names import group_name
+from multiunet.prediction.group_names import FreeNames, group_name
 
 PNG_TYPES = (np.uint8, np.uint16)
 
@@ -44,6 +44,8 @@ STATED: dict[ExportKind, tuple[str, ...]] = {"set": ("set",), "interval": ("lowe
 
 def export(prediction: Path, folder: Path, info: ImageInfo, kinds: Sequence[ExportKind] | None = None) -> list[Path]:
     """Write the files of each predicted image into ``folder``; return them.
+
+    STEM is the image's name; where it is long, or differs from another's in capitals alone, it ends with a digest.
 
     - ``STEM_class.png``: for each pixel the mask value of its class, of the type that the masks needed, or its colour
       (a volume, a large image, or values that PNG has not: ``STEM_class.tif``). 8-bit values are the indices of a
@@ -78,9 +80,14 @@ def export(prediction: Path, folder: Path, info: ImageInfo, kinds: Sequence[Expo
     opened = open_datasets(prediction)
     stated = [kind for kind, (first, *_) in STATED.items() if all(first in item for item in opened.values())]
     chosen = [*known[: known.index("uncertainty") + 1], *stated] if kinds is None else list(dict.fromkeys(kinds))
+    stems, labels = FreeNames(), FreeNames()
     for name, dataset in opened.items():
+        stem = stems.give(name, name)
         for kind in chosen:
-            written += _export_kind(kind, folder, name, dataset, info)
+            if kind == "class" and info.overlapping is not None:
+                written += _export_labels(folder, stem, dataset, labels)
+            else:
+                written += _export_kind(kind, folder, stem, dataset, info)
         if "class" in chosen and info.overlapping is None:
             counts += _count_classes(dataset, len(counts))
     if "class" in chosen and info.overlapping is None:
@@ -92,10 +99,7 @@ def export(prediction: Path, folder: Path, info: ImageInfo, kinds: Sequence[Expo
 def _export_kind(kind: ExportKind, folder: Path, name: str, dataset: xr.Dataset, info: ImageInfo) -> list[Path]:
     """Write the files of one kind of an image; return them."""
     if kind == "class":
-        classes = _stored(dataset, "class")
-        if info.overlapping is not None:
-            return _export_labels(folder, name, classes, dataset)
-        return [_export_classes(folder / f"{name}_class", classes, dataset, info)]
+        return [_export_classes(folder / f"{name}_class", _stored(dataset, "class"), dataset, info)]
     if kind == "instance":
         return [_save_map(folder / f"{name}_instance", _instances(dataset), dataset)]
     if kind == "set":
@@ -178,9 +182,13 @@ def _export_classes(stem: Path, classes: Lazy, dataset: xr.Dataset, info: ImageI
     return _save_map(stem, _named(classes, values), dataset, palette)
 
 
-def _export_labels(folder: Path, name: str, classes: Lazy, dataset: xr.Dataset) -> list[Path]:
-    """Write a mask of each class that may overlap others: 255 where it is, 0 elsewhere."""
-    written = []
+def _export_labels(folder: Path, name: str, dataset: xr.Dataset, free: FreeNames) -> list[Path]:
+    """Write a mask of each class that may overlap others: 255 where it is, 0 elsewhere.
+
+    Args:
+        free: that gives names to all such files: ``a_b`` with the class ``c`` is not ``a`` with the class ``b_c``.
+    """
+    classes, written = _stored(dataset, "class"), []
     for place, own in enumerate(str(channel) for channel in dataset["channel"].values):
 
         def read(region: Region, place: int = place) -> np.ndarray:
@@ -188,7 +196,8 @@ def _export_labels(folder: Path, name: str, classes: Lazy, dataset: xr.Dataset) 
             return inside.astype(np.uint8) * np.uint8(255)
 
         mask = Lazy(classes.shape[1:], np.dtype(np.uint8), read, classes.chunk[1:])
-        written.append(_save_map(folder / f"{name}_{group_name(own)}", mask, dataset))
+        stem = free.give(f"{name}_{group_name(own)}", f"{name}/{own}")
+        written.append(_save_map(folder / stem, mask, dataset))
     return written
 
 

@@ -17,6 +17,8 @@ from PIL import Image
 from multiunet.domains.image.files.masks import read_mask
 from multiunet.domains.image.files.readers import read_image, read_target
 from multiunet.domains.image.prediction.writers import KINDS, check_kinds, export
+from multiunet.domains.image.target_info import Masks, Overlapping
+from multiunet.domains.info import Labels
 from multiunet.domains.report.colours import pick_colours
 from multiunet.errors import InputError
 from multiunet.prediction import PredictionStore, open_prediction
@@ -52,6 +54,37 @@ def test_a_class_map_is_seen_in_colours_and_read_as_values(make_info: Any, tmp_p
     seen = np.asarray(Image.open(tmp_path / "out/a_class.png").convert("RGB"))
     np.testing.assert_array_equal(seen, pick_colours(3)[chosen])
     assert len({tuple(colour) for colour in pick_colours(30)}) == 30
+
+
+def write_zeros(path: Path, names: list[str], channels: list[str], ones: str) -> None:
+    """A prediction of images of zeros, but of ones where the image is called ``ones``."""
+    with PredictionStore(path) as store:
+        for name in names:
+            item = store.item(
+                name, names=channels, dims=("y", "x"), shape=(4, 5), decided=True, per_name=len(channels) < 3
+            )
+            mean = torch.zeros(len(channels), 4, 5)
+            chosen = torch.full((len(channels), 4, 5) if len(channels) < 3 else (4, 5), name == ones).to(torch.int64)
+            item.write((slice(0, 4), slice(0, 5)), Moments(mean, mean, mean), chosen)
+
+
+def test_images_have_files_of_their_own_where_capitals_do_not_count(make_info: Any, tmp_path: Path) -> None:
+    write_zeros(tmp_path / "p.zarr", ["b", "B", "x" * 240], NAMES, "B")
+    files = export(tmp_path / "p.zarr", tmp_path / "out", make_info(VALUES), ["class"])
+    assert len({file.name.casefold() for file in files}) == 4
+    found = {file.name[:2]: int(read_mask(file).max()) for file in files if file.suffix == ".png"}
+    assert found == {"b_": 0, "B~": 7, "xx": 0} or found == {"B_": 7, "b~": 0, "xx": 0}
+
+
+def test_labels_have_files_of_their_own_where_names_run_together(make_info: Any, tmp_path: Path) -> None:
+    """The image a with the class b_c, and the image a_b with the class c."""
+    write_zeros(tmp_path / "p.zarr", ["a", "a_b"], ["b_c", "c"], "a_b")
+    known = dict.fromkeys(("train", "val", "test"), (1, 1))
+    own = Overlapping(layout="files", places=(0, 1), known=known, several=dict.fromkeys(known, 0))
+    info = make_info(target=Labels(names=("b_c", "c"), shares=(0.5, 0.5)), overlapping=own, masks=Masks(pixels=known))
+    files = export(tmp_path / "p.zarr", tmp_path / "out", info, ["class"])
+    assert len({file.name for file in files}) == 4
+    assert sorted(int(np.asarray(Image.open(file)).max()) for file in files) == [0, 0, 255, 255]
 
 
 def test_a_volume_of_classes_has_a_palette_too(make_info: Any, tmp_path: Path) -> None:
