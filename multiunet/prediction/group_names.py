@@ -26,13 +26,16 @@ def group_name(name: str) -> str:
 
 
 class FreeNames:
-    """Names of groups or files of one folder: none is given twice, not even where capitals count as small letters."""
+    """Names of groups or files of one folder, of which none is given twice.
+
+    They differ even where capitals count as small letters.
+    """
 
     def __init__(self) -> None:
         self._given: set[str] = set()
 
     def give(self, plain: str, name: str) -> str:
-        """Return ``plain``, or where it is long or given already, a name with a digest of ``name``, which is unique."""
+        """Return ``plain``; where it is long, or given already, one with a digest of ``name``."""
         free = plain if len(plain.encode()) <= LONGEST else shorten_name(plain, name)
         if free.casefold() in self._given:
             free = shorten_name(plain, name)

@@ -113,7 +113,7 @@ def iter_rows(path: Path) -> Iterator[dict[str, str]]:
 
 
 def summarize(path: Path, count: int, units: Mapping[str, float]) -> tuple[dict[str, int], list[dict[str, Any]]]:
-    """Return the number of alleles by status, and the rows with the largest ``sum``, without its sign, as values.
+    """Return the number of alleles by status, and the rows with the largest ``sum``, without its sign.
 
     Not those of the largest ``sum_z``: a change of nothing has a small deviation, too.
 
