@@ -71,13 +71,8 @@ def read_tiff(path: Path, wanted: Wanted) -> Stack:
             raise InputError(f"{path}: {LOSSY}")
         pages = _as_sections(file, tif)
         axes, pixels = ("ZYX", pages) if pages is not None else (series.axes, _read(file, series))
-        axes, pixels = _squeeze(*choose_time(file, time, axes, pixels))
+        pixels, axes = _order(path, *choose_time(file, time, axes, pixels))
         sections = [axis for axis in axes if axis not in "YXSC"]
-        if len(sections) > 1 or not {"Y", "X"} <= set(axes):
-            raise InputError(f"{path}: axes {axes} {pixels.shape}; needed are y, x, maybe channels, and at most z")
-        _warn_of_axis(path, "".join(sections))
-        order = [axes.index(axis) for axis in (*"CS", *sections, "Y", "X") if axis in axes]
-        pixels = pixels.transpose(order)
         space = 3 if sections else 2
         spacing, unit = read_spacing(path, tif, bool(sections))
         alpha = any(extra in ALPHA for extra in page.extrasamples[-1:])
@@ -146,6 +141,21 @@ def _warn_of_meaning(path: Path, tif: tifffile.TiffFile) -> None:
     facts = tif.imagej_metadata or {}
     if tif.is_imagej and (facts.get("c0", 0), facts.get("c1", 1)) != (0, 1):
         remark_file(path, f"ImageJ's calibration of its values ({facts.get('vunit', 'c0, c1')}) is not applied")
+
+
+def _order(path: Path, axes: str, pixels: Lazy) -> tuple[Lazy, str]:
+    """Return pixels in the order channels, samples, sections, y, x, and the axes that there are.
+
+    Raises:
+        InputError: for other axes, or more.
+    """
+    axes, pixels = _squeeze(axes, pixels)
+    sections = [axis for axis in axes if axis not in "YXSC"]
+    if len(sections) > 1 or not {"Y", "X"} <= set(axes):
+        raise InputError(f"{path}: axes {axes} {pixels.shape}; needed are y, x, maybe channels, and at most z")
+    _warn_of_axis(path, "".join(sections))
+    found = [axis for axis in (*"CS", *sections, "Y", "X") if axis in axes]
+    return pixels.transpose([axes.index(axis) for axis in found]), "".join(found)
 
 
 def _warn_of_axis(path: Path, axis: str) -> None:
